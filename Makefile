@@ -1,0 +1,69 @@
+# trajreg: every target sets up what it needs. `make help` lists them.
+PROFILE ?= digits
+VERSION ?= local
+FIGURES ?= all
+PYTHON  ?= python3
+VENV    ?= .venv
+BIN      = $(VENV)/bin
+RUN      = $(BIN)/python -m trajreg
+SELECT   = --profile $(PROFILE) --figures $(FIGURES)
+
+# The environment is stamped with the content of what it was built from, not with a time.
+LOCK     = requirements.lock
+STAMP    = $(VENV)/built-from
+BUILT    = cat $(LOCK) pyproject.toml | cksum | cut -d ' ' -f 1
+
+.DEFAULT_GOAL := help
+.PHONY: all runs figures report verify status test lint smoke lab env lock clean help
+
+all: env  ## reproduce: train the runs, execute the notebooks, render the report, compare with the reference
+	@$(RUN) all $(SELECT) --version $(VERSION)
+
+runs: env  ## train only the runs that are missing
+	@$(RUN) run $(SELECT)
+
+figures: env  ## execute only the notebooks whose inputs changed
+	@$(RUN) figure $(SELECT) --version $(VERSION)
+
+report: env  ## render the report from what is there
+	@$(RUN) report --profile $(PROFILE) --version $(VERSION)
+
+verify: env  ## compare results/PROFILE/VERSION with the newest committed reference
+	@$(RUN) verify --profile $(PROFILE) --version $(VERSION)
+
+status: env  ## what is ready and what is missing
+	@$(RUN) status $(SELECT) --version $(VERSION)
+
+test: env lint  ## lint, the unit tests and the whole pipeline on the smoke profile
+	@$(BIN)/python -m pytest
+
+lint: env  ## ruff and the layer contract
+	@$(BIN)/ruff check trajreg tests benchmarks notebooks
+	@$(BIN)/ruff format --check trajreg tests benchmarks
+	@$(BIN)/lint-imports --no-logo
+
+lab: env  ## open JupyterLab on the notebooks
+	@$(BIN)/jupyter lab --notebook-dir .
+
+env:  ## create or rebuild .venv when the lock file changed
+	@if [ "$$(cat $(STAMP) 2>/dev/null)" != "$$($(BUILT))" ]; then \
+	  echo "setting up $(VENV) from $(LOCK) (a few minutes, once)" && \
+	  rm -rf $(VENV) && $(PYTHON) -m venv $(VENV) && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r $(LOCK) && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . && \
+	  $(BUILT) > $(STAMP); \
+	fi
+
+lock: env  ## resolve the newest versions into the lock file and environment.yml
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --extra dev --universal --python-version 3.11 \
+	  --no-header --no-annotate --no-emit-index-url --upgrade --output-file $(LOCK)
+	@$(BIN)/python -m trajreg.environment
+
+clean:  ## delete the environment, caches, stored runs and unversioned results; committed results stay
+	@rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache build *.egg-info
+	@git clean -fdXq results
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*##/\1:/p' Makefile | awk -F ':  *' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@echo "  options: PROFILE=$(PROFILE) VERSION=$(VERSION) FIGURES=\"fig04 fig05\"; profiles: $(notdir $(wildcard params/*))"
