@@ -3,7 +3,7 @@ PROFILE ?= digits
 VERSION ?= local
 FIGURES ?= all
 PYTHON  ?= python3
-VENV    ?= .venv
+VENV     = .venv
 BIN      = $(VENV)/bin
 RUN      = $(BIN)/python -m trajreg
 SELECT   = --profile $(PROFILE) --figures $(FIGURES)
@@ -11,10 +11,10 @@ SELECT   = --profile $(PROFILE) --figures $(FIGURES)
 # The environment is stamped with the content of what it was built from, not with a time.
 LOCK     = requirements.lock
 STAMP    = $(VENV)/built-from
-BUILT    = cat $(LOCK) pyproject.toml | cksum | cut -d ' ' -f 1
+BUILT    = cksum < $(LOCK)
 
 .DEFAULT_GOAL := help
-.PHONY: all runs figures report verify status test lint smoke lab env lock clean help
+.PHONY: all runs figures report verify status test lint lab env lock clean help
 
 all: env  ## reproduce: train the runs, execute the notebooks, render the report, compare with the reference
 	@$(RUN) all $(SELECT) --version $(VERSION)
@@ -65,5 +65,5 @@ clean:  ## delete the environment, caches, stored runs and unversioned results; 
 	@git clean -fdXq results
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*##/\1:/p' Makefile | awk -F ':  *' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@awk -F ':.*## *' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
 	@echo "  options: PROFILE=$(PROFILE) VERSION=$(VERSION) FIGURES=\"fig04 fig05\"; profiles: $(notdir $(wildcard params/*))"

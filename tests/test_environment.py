@@ -1,0 +1,116 @@
+"""What a fresh clone relies on: the lock file, environment.yml, the Makefile, and imports that stay light."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from ruamel.yaml import YAML
+
+from trajreg.environment import environment_yaml, pins
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+DIRECT = [*PROJECT["dependencies"], *(dependency for extra in EXTRAS.values() for dependency in extra)]
+LOCKED = pins((ROOT / "requirements.lock").read_text(encoding="utf-8"))
+
+# Executing notebooks, drawing and rendering may need the extras; nothing else does.
+NEEDS_EXTRAS = ("trajreg.plots", "trajreg.report", "trajreg.cli", "trajreg.__main__", "trajreg.runs.notebooks")
+
+# For make and git: make would take VENV, which clean deletes, from the caller, and git its hooks and its signing.
+CLEAN = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+
+
+def shell(*command: str, cwd: Path, env: dict[str, str] = CLEAN) -> str:
+    """The output of `command`, which has to succeed."""
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def python(code: str) -> str:
+    """The output of `code` in a fresh interpreter at the root of the checkout."""
+    return shell(sys.executable, "-c", code, cwd=ROOT, env=dict(os.environ))
+
+
+def modules() -> list[str]:
+    """The dotted name of every module of the library."""
+    paths = (path.relative_to(ROOT).with_suffix("") for path in sorted((ROOT / "trajreg").rglob("*.py")))
+    return [".".join(path.parts).removesuffix(".__init__") for path in paths]
+
+
+def test_pins_keep_order_and_markers_and_drop_comments():
+    lock_text = "# resolved\nb==2\n\na==1 ; sys_platform == 'linux'\n    # via b\n"
+    assert pins(lock_text) == ["b==2", "a==1 ; sys_platform == 'linux'"]
+
+
+def test_environment_yml_holds_exactly_the_lock():
+    environment_text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    assert environment_text == environment_yaml(LOCKED), "run `make lock`"
+    environment = YAML(typ="safe").load(environment_text)
+    python_version, pip, from_pip = environment["dependencies"]
+    assert (environment["name"], python_version, pip) == ("trajreg", "python=3.11", "pip")
+    assert from_pip["pip"] == [*LOCKED, "-e ."]
+
+
+@pytest.mark.parametrize("dependency", DIRECT)
+def test_direct_dependency_is_locked_and_says_why(dependency):
+    wanted = Requirement(dependency)
+    locked = [pin for pin in map(Requirement, LOCKED) if canonicalize_name(pin.name) == canonicalize_name(wanted.name)]
+    assert locked, f"{wanted.name} is not in requirements.lock; run `make lock`"
+    for pin in locked:
+        (version,) = pin.specifier
+        assert version.operator == "=="
+        assert wanted.specifier.contains(version.version), f"{pin} does not satisfy {dependency}"
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert re.search(rf'^ +"{re.escape(dependency)}", +# \w', text, re.MULTILINE), "no comment gives its reason"
+
+
+def test_help_lists_every_documented_target_in_full():
+    documented = re.findall(r"^([\w-]+):.*?## *(.+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    listed = dict(re.findall(r"^ +make ([\w-]+) +(.+)$", shell("make", "help", cwd=ROOT), re.MULTILINE))
+    assert {"all", "runs", "test", "lint", "clean", "help"} <= dict(documented).keys()
+    assert listed == dict(documented)
+
+
+def test_clean_deletes_local_results_and_never_a_named_version(tmp_path):
+    for name in ("Makefile", ".gitignore"):
+        shutil.copy(ROOT / name, tmp_path)
+    results = tmp_path / "results" / "digits"
+    committed, new = results / "v1" / "x", results / "v2" / "x"
+    ignored = [results / "local" / "y", results / "runs" / "0f" / "manifest.json", tmp_path / ".venv" / "built-from"]
+    for path in (committed, *ignored):
+        path.parent.mkdir(parents=True)
+        path.write_text("content")
+    git = ("git", "-c", "user.name=test", "-c", "user.email=test@example.invalid")
+    shell(*git, "init", "--quiet", cwd=tmp_path)
+    shell(*git, "add", ".", cwd=tmp_path)
+    shell(*git, "commit", "--quiet", "--message", "v1", cwd=tmp_path)
+    new.parent.mkdir()  # a named version that is not committed yet is nobody's to delete either
+    new.write_text("content")
+
+    shell("make", "clean", cwd=tmp_path)
+
+    assert committed.read_text() == new.read_text() == "content"
+    assert not any(path.exists() for path in ignored)
+    assert "v1" not in shell(*git, "status", "--porcelain", cwd=tmp_path)
+
+
+def test_specs_import_without_torch():
+    # planning, status and why read specs only: they answer at once, without the seconds torch takes to load
+    assert python("import sys, trajreg.data.spec, trajreg.models.spec; print('torch' in sys.modules)") == "False\n"
+
+
+def test_library_imports_without_the_extras():
+    blocked = [Requirement(dependency).name for extra in ("notebooks", "vision") for dependency in EXTRAS[extra]]
+    wanted = [name for name in modules() if not f"{name}.".startswith(tuple(f"{top}." for top in NEEDS_EXTRAS))]
+    assert "trajreg.metrics.regularity" in wanted
+    code = f"import importlib, sys\nsys.modules.update(dict.fromkeys({[*blocked, 'IPython']}))\n"
+    python(code + f"for name in {wanted}:\n    importlib.import_module(name)\n")

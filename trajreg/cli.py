@@ -1,0 +1,64 @@
+"""The command line: `python -m trajreg COMMAND --profile … --figures …`. Exit status 0 only when all is well."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from trajreg.errors import InputError
+from trajreg.pipeline import Pipeline
+from trajreg.runs.study import project_folder
+
+COMMANDS = {
+    "all": "train, draw, report and compare: what `make all` does",
+    "run": "train the runs that are missing",
+    "figure": "execute the notebooks whose inputs changed",
+    "report": "render the report from what is there",
+    "verify": "compare a version with the newest committed reference",
+    "status": "which runs and figures are there",
+    "why": "why a run is wanted, and what sets it apart from the nearest stored one",
+    "diff": "compare two versions",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 when all is well, 1 when something failed or differs, 2 for bad input."""
+    options = _parser().parse_args(arguments)
+    try:
+        figures = None if options.figures in (None, ["all"]) else options.figures
+        pipeline = Pipeline(project_folder(Path.cwd()), options.profile, options.version, figures, options.workers)
+        if options.command == "why":
+            well = pipeline.why(options.run)
+        elif options.command == "diff":
+            well = pipeline.diff(options.one, options.other)
+        else:
+            well = getattr(pipeline, options.command)() is not False
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; finished runs are stored, the same command goes on from there", file=sys.stderr)
+        return 130
+    return 0 if well else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="trajreg", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, text in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--profile", default="digits", help="a folder of params/ (default: digits)")
+        command.add_argument("--version", default="local", help="a results tree of the profile (default: local)")
+        command.add_argument("--figures", nargs="+", metavar="FIG", help="fig04 fig05 … (default: all)")
+        command.add_argument("--workers", type=_positive, help="processes (default: one a core, or one a GPU)")
+        if name == "why":
+            command.add_argument("run", help="a fingerprint, or its beginning")
+        if name == "diff":
+            command.add_argument("one")
+            command.add_argument("other")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
+    return int(text)

@@ -1,0 +1,9 @@
+"""Data sets as whole tensors with a checksum.
+
+- `spec`: which data set, and its options (imports no torch)
+- `sources`: the identity of what a data set is made from (imports no torch)
+- `dataset`: the tensors and their checksum
+- `load`: from a spec to the tensors, with the dict of all data sets
+- `images`: what the image sets share: a fixed choice of samples, exact standardisation
+- `digits`, `vision`, `archive`, `quadratic`: the data sets
+"""

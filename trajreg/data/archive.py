@@ -1,0 +1,103 @@
+"""Anybody's images: an .npz file with images and labels, or images and masks.
+
+Keys: train_images uint8 (N, H, W) or (N, H, W, C); train_labels (N,) or train_masks (N, H, W), integers; the same with test_;
+optionally ignore_index, the value in masks that stands for "no class".
+"""
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from trajreg.data.dataset import Dataset
+from trajreg.data.images import Arrays, image_dataset, permutation
+from trajreg.data.spec import DataSpec
+from trajreg.errors import InputError
+
+NO_CLASS = -100  # what torch's cross-entropy leaves out
+
+
+def archive(spec: DataSpec, folder: Path) -> Dataset:
+    """The data set in the file `spec.path`: (N, C, H, W), classes 0 … the largest label or mask value.
+
+    Without test_ keys the last `num_test` of a fixed permutation are held out. Pixels whose mask is ignore_index (the option,
+    or else the file's key) get target −100. Raises InputError, naming the file, for a file that is missing, corrupt or no .npz,
+    and for keys that are missing or do not fit.
+    """
+    arrays = _read(spec.path)
+    kind = _kind(spec, arrays)
+    train = _side(spec.path, arrays, "train", kind)
+    if any(key.startswith("test_") for key in arrays):
+        test = _side(spec.path, arrays, "test", kind)
+    else:
+        train, test = _held_out(spec, *train)
+    if train[0].shape[1:] != test[0].shape[1:]:
+        raise InputError(f"archive {spec.path}: train_images and test_images differ in size or channels")
+    train, test = (_without_void(spec, arrays, side) for side in (train, test))
+    num_classes = 1 + max(int(train[1].max()), int(test[1].max()))
+    return image_dataset(spec, "segmentation" if kind == "masks" else "classification", train, test, num_classes)
+
+
+def _read(path: str) -> dict[str, np.ndarray]:
+    """The arrays of the file that this module knows."""
+    known = [f"{side}_{kind}" for side in ("train", "test") for kind in ("images", "labels", "masks")]
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in (*known, "ignore_index") if key in file}
+    except FileNotFoundError:
+        raise InputError(f"archive {path} is missing") from None
+    except (OSError, ValueError, TypeError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        # a lone array (.npy) has no context manager, hence TypeError or AttributeError
+        raise InputError(f"archive {path} is corrupt, not an .npz file, or holds Python objects: {error}") from None
+
+
+def _kind(spec: DataSpec, arrays: dict[str, np.ndarray]) -> str:
+    """Whether the targets are labels or masks."""
+    kinds = [kind for kind in ("labels", "masks") if f"train_{kind}" in arrays]
+    if len(kinds) != 1:
+        found = ", ".join(arrays) or "none of the known keys"
+        raise InputError(f"archive {spec.path} needs either the key train_labels or train_masks, it has {found}")
+    if kinds == ["labels"] and spec.ignore_index is not None:
+        raise InputError(f"ignore_index = {spec.ignore_index} is for masks, archive {spec.path} has labels")
+    return kinds[0]
+
+
+def _side(path: str, arrays: dict[str, np.ndarray], side: str, kind: str) -> Arrays:
+    """Images (N, C, H, W) and targets of one side, checked."""
+    names = (f"{side}_images", f"{side}_{kind}")
+    for name in names:
+        if name not in arrays:
+            raise InputError(f"archive {path} lacks the key {name}")
+    images, targets = (arrays[name] for name in names)
+    shapes = f"{names[0]} {images.dtype} {images.shape}, {names[1]} {targets.dtype} {targets.shape}"
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.size == 0:
+        raise InputError(f"archive {path}: images have to be uint8 (N, H, W) or (N, H, W, C), found {shapes}")
+    if targets.shape != images.shape[: 3 if kind == "masks" else 1]:
+        raise InputError(f"archive {path}: images and {kind} do not fit each other, found {shapes}")
+    if targets.dtype.kind not in "ui" or targets.min() < 0:
+        raise InputError(f"archive {path}: {kind} have to be integers from 0, found {shapes}, minimum {targets.min()}")
+    return (images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)), targets.astype(np.int64)
+
+
+def _held_out(spec: DataSpec, images: np.ndarray, targets: np.ndarray) -> tuple[Arrays, Arrays]:
+    if spec.num_test is None:
+        raise InputError(f"archive {spec.path} has no test_images; num_test says how many to hold out")
+    if spec.num_test >= len(images):
+        raise InputError(f"num_test = {spec.num_test} leaves none of the {len(images)} images of archive {spec.path} to train on")
+    order = permutation(len(images), len(images))
+    train, test = order[: -spec.num_test], order[-spec.num_test :]
+    return (images[train], targets[train]), (images[test], targets[test])
+
+
+def _without_void(spec: DataSpec, arrays: dict[str, np.ndarray], side: Arrays) -> Arrays:
+    images, targets = side
+    ignored = arrays.get("ignore_index") if spec.ignore_index is None else np.array(spec.ignore_index)
+    if ignored is None or targets.ndim == 1:
+        return side
+    if ignored.shape != () or ignored.dtype.kind not in "ui":
+        raise InputError(f"archive {spec.path}: ignore_index has to be one integer, found {ignored.dtype} {ignored.shape}")
+    targets = np.where(targets == ignored, NO_CLASS, targets)
+    if targets.max() < 0:
+        raise InputError(f"archive {spec.path}: every pixel is ignore_index = {ignored}")
+    return images, targets

@@ -1,0 +1,127 @@
+"""The embedded sets: 1,797 real handwritten digits of 8 × 8 pixels that come with scikit-learn, and what is made of them.
+
+Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998 (its test part). All choices are fixed.
+"""
+
+import hashlib
+from functools import cache
+from math import ceil, sqrt
+from pathlib import Path
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+from trajreg.data.dataset import Dataset
+from trajreg.data.images import Arrays, draws, image_dataset, permutation
+from trajreg.data.sources import DIGITS
+from trajreg.data.spec import DIGIT_SIDE, DataSpec
+from trajreg.errors import InputError
+
+TEST_FRACTION = 0.2
+INK = 4  # of 16: a pixel with more belongs to its digit, one with as much or less to the background
+SPLIT, LABELS, SOURCE, PLACE = range(4)  # streams of fixed random numbers
+
+
+def digits10(spec: DataSpec, folder: Path) -> Dataset:
+    """The digits as they are, (N, 1, 8, 8), 10 classes; 1,438 to train on and 359 to test on unless fewer are asked for.
+
+    Raises InputError when more are asked for, or scikit-learn carries other digits.
+    """
+    images, labels = _digits()
+    sides = ((images[side[:, 0], None], labels[side[:, 0]]) for side in source_digits(spec))
+    return image_dataset(spec, "classification", *sides, 10)
+
+
+def digits100(spec: DataSpec, folder: Path) -> Dataset:
+    """Two digits side by side, (N, 1, 8, 16), 100 balanced classes: label 10 · left + right.
+
+    Raises InputError when scikit-learn carries other digits.
+    """
+    images, labels = _digits()
+    sides = ((np.concatenate(list(images[side.T]), axis=2)[:, None], labels[side] @ [10, 1]) for side in source_digits(spec))
+    return image_dataset(spec, "classification", *sides, 100)
+
+
+def digits_seg(spec: DataSpec, folder: Path) -> Dataset:
+    """Digits on an empty canvas, (N, 1, canvas, canvas), with a class a pixel: 0 background, digit + 1 where there is ink.
+
+    The canvas is cut into the fewest square cells that hold the digits; each digit is somewhere in a cell of its own, so none
+    overlap. Raises InputError when scikit-learn carries other digits.
+    """
+    train, test = (_scenes(sources, spec.canvas, number) for number, sources in enumerate(source_digits(spec)))
+    return image_dataset(spec, "segmentation", train, test, 11)
+
+
+def digit_split() -> Arrays:
+    """Indices of the digits to train on (1438,) and to test on (359,): a fifth of each class, fixed, in a fixed random order."""
+    _, labels = _digits()
+    order = permutation(len(labels), SPLIT)
+    rank = np.empty(len(labels), int)  # of a digit within its class, in this order
+    for digit in range(10):
+        members = order[labels[order] == digit]
+        rank[members] = np.arange(len(members))
+    num_test = np.round(TEST_FRACTION * np.bincount(labels)).astype(int)
+    is_test = (rank < num_test[labels])[order]
+    return order[~is_test], order[is_test]
+
+
+def source_digits(spec: DataSpec) -> Arrays:
+    """Indices (N, digits in an image) of the digits that training and test images are made of: no digit is in both.
+
+    For digits10 these are all there are, of which `num_train` and `num_test` are chosen later.
+    """
+    train, test = digit_split()
+    if spec.name == "digits10":
+        return train[:, None], test[:, None]
+    nums = (spec.num_train, spec.num_test)
+    return tuple(_pick(pool, _classes(spec, num, side), side) for side, (pool, num) in enumerate(zip((train, test), nums, strict=True)))
+
+
+def _classes(spec: DataSpec, num: int, side: int) -> np.ndarray:
+    """(num, digits in an image): the digit wanted in each place."""
+    if spec.name == "digits100":
+        pairs = permutation(num, LABELS, side) % 100  # each class num / 100 times
+        return np.stack([pairs // 10, pairs % 10], axis=1)
+    return (draws(num * spec.digits_per_image, LABELS, side) % 10).astype(int).reshape(num, -1)
+
+
+def _pick(pool: np.ndarray, classes: np.ndarray, side: int) -> np.ndarray:
+    """An index from `pool` for each of `classes`: a random digit of that class."""
+    _, labels = _digits()
+    members = [pool[labels[pool] == digit] for digit in range(10)]
+    numbers = draws(classes.size, SOURCE, side)
+    picked = [members[digit][number % len(members[digit])] for digit, number in zip(classes.flat, numbers, strict=True)]
+    return np.array(picked).reshape(classes.shape)
+
+
+def _scenes(sources: np.ndarray, canvas: int, side: int) -> Arrays:
+    """Images (N, 1, canvas, canvas) of the `sources` (N, k), and their masks (N, canvas, canvas)."""
+    digits, labels = _digits()
+    num_images, per_image = sources.shape
+    num_cells = ceil(sqrt(per_image))  # along a side
+    cell = canvas // num_cells
+    shifts = draws(sources.size * 2, PLACE, side).reshape(num_images, per_image, 2) % (cell - DIGIT_SIDE + 1)
+    images = np.zeros((num_images, 1, canvas, canvas), np.uint8)
+    masks = np.zeros((num_images, canvas, canvas), np.uint8)
+    for image, members in enumerate(sources):
+        cells = permutation(num_cells**2, PLACE, side, image)[:per_image]
+        corners = np.stack(np.divmod(cells, num_cells), axis=1) * cell + shifts[image].astype(int)
+        for source, (top, left) in zip(members, corners, strict=True):
+            area = np.s_[top : top + DIGIT_SIDE, left : left + DIGIT_SIDE]
+            images[image, 0][area] = digits[source]
+            masks[image][area] = np.where(digits[source] > INK, labels[source] + 1, 0)
+    return images, masks
+
+
+@cache
+def _digits() -> Arrays:
+    """Images (1797, 8, 8) uint8 of 0 … 16 and labels (1797,), checked against the checksum that fingerprints rest on."""
+    bunch = load_digits()
+    images, labels = bunch.images.astype(np.uint8), bunch.target
+    found = f"sha256:{hashlib.sha256(images.tobytes() + labels.astype(np.uint8).tobytes()).hexdigest()}"
+    if found != DIGITS:
+        raise InputError(
+            f"the digits of the installed scikit-learn have {found}, not {DIGITS}; "
+            "install a scikit-learn with the original 1,797 digits, such as 1.5 to 1.9"
+        )
+    return images, labels

@@ -1,0 +1,44 @@
+"""The identity of what a data set is made from, without loading it. Imports no torch."""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+from trajreg.data.spec import DataSpec
+from trajreg.errors import InputError
+
+# SHA-256 of images (1797, 8, 8), then labels (1797,), each as uint8 in C order; scikit-learn's load_digits
+DIGITS = "sha256:87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
+
+# of the official archives, as torchvision checks them when it downloads
+SOURCES = {
+    "digits10": DIGITS,
+    "digits100": DIGITS,
+    "digits_seg": DIGITS,
+    "cifar10": "md5:c58f30108f718f92721af3b95e74349a",
+    "cifar100": "md5:eb9058c3a382ffc7106e4002c42a8d85",
+    "oxford_pets": "md5:5c4f3ee8e5d25df40f4fd59a7f44e54c+95a8c909bbe2e81eed6a22bccdf3f68f",
+    "quadratic": "closed-form",
+}
+
+
+def source_checksum(spec: DataSpec) -> str:
+    """The checksum of the source of a data set: known beforehand, or the SHA-256 of the file of an archive.
+
+    Raises InputError when there is no such file.
+    """
+    if spec.name != "archive":
+        return SOURCES[spec.name]
+    path = Path(spec.path)
+    try:
+        status = path.stat()
+        return _file_checksum(path.resolve(), status.st_mtime_ns, status.st_size)
+    except OSError as error:
+        raise InputError(f"archive {spec.path} cannot be read: {error.strerror}") from None
+
+
+@lru_cache
+def _file_checksum(path: Path, mtime_ns: int, size: int) -> str:
+    # modification time and size are part of the key only: every run of a study asks for the same large file
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"

@@ -1,0 +1,76 @@
+"""Which data set, and its options. Imports no torch."""
+
+from math import ceil, sqrt
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, Strict, model_validator
+
+from trajreg.schema import Spec
+
+DIGIT_SIDE = 8  # of scikit-learn's embedded digits, in pixels
+
+Count = Annotated[int, Field(ge=1)]
+# YAML knows lists only; a tuple keeps the spec hashable
+Eigenvalues = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Strict(False), Field(min_length=1)]
+
+# data set → the options it takes, with their defaults; None is all samples, or no default
+OPTIONS: dict[str, dict[str, Any]] = {
+    "digits10": {"num_train": None, "num_test": None},
+    "digits100": {"num_train": 2000, "num_test": 500},
+    "digits_seg": {"num_train": 512, "num_test": 128, "canvas": 16, "digits_per_image": 2},
+    "cifar10": {"num_train": None, "num_test": None},
+    "cifar100": {"num_train": None, "num_test": None},
+    "oxford_pets": {"num_train": None, "num_test": None},
+    "archive": {"num_train": None, "num_test": None, "path": None, "ignore_index": None},
+    "quadratic": {"num_train": None, "eigenvalues": None},
+}
+
+
+class DataSpec(Spec):
+    """A data set and its options; an option the named set does not take is an error, one it takes gets the set's default.
+
+    num_train, num_test: take so many samples (for the made sets: make so many), None is all.
+    canvas, digits_per_image: digits_seg places so many digits on a canvas of so many pixels a side.
+    eigenvalues: of the Hessian of quadratic. path: of the .npz file of archive, from the working directory.
+    ignore_index: the value in the masks of archive that stands for "no class".
+    """
+
+    name: Literal["digits10", "digits100", "digits_seg", "cifar10", "cifar100", "oxford_pets", "archive", "quadratic"]
+    num_train: Count | None = None
+    num_test: Count | None = None
+    canvas: Count | None = None
+    digits_per_image: Count | None = None
+    eigenvalues: Eigenvalues | None = None
+    path: Annotated[str, Field(min_length=1)] | None = None
+    ignore_index: Annotated[int, Field(ge=0)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults(cls, values: Any) -> Any:
+        if not (isinstance(values, dict) and isinstance(values.get("name"), str)):
+            return values  # the fields' own errors say what is wrong
+        options = OPTIONS.get(values["name"], {})
+        return values | {option: default for option, default in options.items() if values.get(option) is None}
+
+    @model_validator(mode="after")
+    def _options_fit(self) -> Self:
+        for option in sorted(set().union(*OPTIONS.values())):
+            if getattr(self, option) is not None and option not in OPTIONS[self.name]:
+                takers = ", ".join(name for name, options in OPTIONS.items() if option in options)
+                raise ValueError(f"{option} = {getattr(self, option)!r} is an option of {takers}; {self.name} takes none")
+        for name, option in (("archive", "path"), ("quadratic", "eigenvalues")):
+            if self.name == name and getattr(self, option) is None:
+                raise ValueError(f"{name} needs {option}")
+        if self.name == "digits_seg":
+            self._digits_fit()
+        if self.name == "quadratic" and self.num_train is not None and self.num_train < len(self.eigenvalues):
+            raise ValueError(f"num_train = {self.num_train} is less than the {len(self.eigenvalues)} eigenvalues need")
+        return self
+
+    def _digits_fit(self) -> None:
+        needed = DIGIT_SIDE * ceil(sqrt(self.digits_per_image))
+        if self.canvas < needed:
+            raise ValueError(
+                f"canvas = {self.canvas} is too small for digits_per_image = {self.digits_per_image} "
+                f"without overlap, {needed} is the least"
+            )

@@ -1,0 +1,5 @@
+"""Estimators on a trajectory: pure functions that know no technique, store or figure.
+
+- `regularity`: the regularity parameter γ at each step, its null and its excess; Theorem 1's bound
+- `aggregate`: the same over stretches of steps (ratios of sums), and the summary of a run
+"""

@@ -1,0 +1,50 @@
+"""γ over stretches of steps. Always ratios of sums: γ = Σ η γ_t gap_t / Σ η gap_t, never a mean of ratios (ours; Identity B)."""
+
+import numpy as np
+import pandas as pd
+
+EARLY_FRACTION = 0.2  # the early phase of a run: the first fifth of its steps
+
+_SUMS = ("gamma", "gamma_walk", "gamma_excess")
+
+
+def over_stretches(steps: pd.DataFrame, stretch: np.ndarray) -> pd.DataFrame:
+    """γ, its walk and its excess over each stretch of steps, with the median and quartiles of the per-step values.
+
+    Args:
+        steps: the per-step table of `regularity`.
+        stretch: (T,) the label of each step's stretch, an epoch's number for instance.
+
+    Returns:
+        One row a label (the index): gamma, gamma_walk, gamma_excess (gap-weighted ratios of sums), rate (mean lr times gamma),
+        gamma_median, gamma_low, gamma_high (5 % and 95 % quantiles over steps), gamma_positive (fraction of steps with γ_t > 0)
+        cosine (median over steps) and cosine_walk (median of ‖θ_t − θ_{t+1}‖ / d_t, the cosine that a random walk with the same step
+        lengths is expected to have, because the end point contains the step itself). A stretch without a defined γ has NaN.
+    """
+    weight = (steps["lr"] * steps["gap"]).where(steps["gamma"].notna())
+    weighted = steps[list(_SUMS)].mul(weight, axis=0)
+    groups = weighted.groupby(stretch)
+    result = groups.sum(min_count=1).div(weight.groupby(stretch).sum(min_count=1), axis=0)
+    by_step = steps.groupby(stretch)
+    result["rate"] = by_step["lr"].mean() * result["gamma"]
+    result["gamma_median"] = by_step["gamma"].median()
+    result["gamma_low"] = by_step["gamma"].quantile(0.05)
+    result["gamma_high"] = by_step["gamma"].quantile(0.95)
+    defined = by_step["gamma"].count()
+    result["gamma_positive"] = (steps["gamma"] > 0).groupby(stretch).sum() / defined.where(defined > 0)
+    result["cosine"] = by_step["cosine"].median()
+    result["cosine_walk"] = (steps["lr"] * steps["update_norm"] / steps["distance"]).groupby(stretch).median()
+    return result
+
+
+def summarise(steps: pd.DataFrame) -> dict[str, float]:
+    """The numbers of a whole trajectory: the columns of `over_stretches` for the whole run, and with the suffixes
+    `_early` (the first fifth of the steps, at least one) and `_late` (the rest); plus `gamma_min`, `initial_distance` = d_0.
+    """
+    early = steps["step"].to_numpy() < max(1, int(len(steps) * EARLY_FRACTION))
+    whole = over_stretches(steps, np.zeros(len(steps), dtype=int)).iloc[0].to_dict()
+    phases = over_stretches(steps, np.where(early, "early", "late"))
+    for phase in phases.index:
+        whole |= {f"{name}_{phase}": phases.loc[phase, name] for name in phases.columns}
+    extremes = {"gamma_min": steps["gamma"].min(), "initial_distance": steps["distance"].iloc[0]}
+    return {name: float(value) for name, value in (whole | extremes).items()}

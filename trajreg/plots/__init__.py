@@ -1,0 +1,6 @@
+"""Tables to figures; nothing here trains or estimates.
+
+- `style`: the look of every figure, and saving with the same bytes for the same numbers
+- `curves`: loss, γ and alignment against epochs
+- `plane`: trajectories in a plane
+"""

@@ -1,0 +1,46 @@
+"""Trajectories of two weights, over the level lines of their loss, beside γ along the way."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from trajreg.plots.style import palette, use_style
+from trajreg.studies.run import Run
+
+
+def plane_panels(runs: list[Run], minimiser: np.ndarray) -> Figure:
+    """A panel a variant with the path of its first seed over the level lines of ½ Σ λ_i (θ_i − θ*_i)², and one with γ_t of all seeds.
+
+    Args:
+        runs: runs of a quadratic in two weights that kept their iterates; settings hold `data.eigenvalues`.
+        minimiser: (2,) θ*.
+    """
+    use_style()
+    shown = [run for run in runs if run.seed == 0]
+    colours = palette([run.variant for run in shown])
+    figure, axes = plt.subplots(1, len(shown) + 1, figsize=(4.4 * (len(shown) + 1), 4.2), layout="constrained")
+    for axis, run in zip(axes, shown, strict=False):
+        _path(axis, run, minimiser, colours[run.variant])
+    for run in runs:
+        steps = run.steps()
+        name = run.variant if run.seed == 0 else None
+        axes[-1].plot(steps["step"], steps["gamma"], color=colours[run.variant], alpha=0.75, linewidth=1.4, label=name)
+    axes[-1].set(title="regularity along the way, all seeds", xlabel="step t", ylabel="$\\gamma_t$", ylim=(0, None))
+    axes[-1].legend(loc="lower right")
+    return figure
+
+
+def _path(axis: Axes, run: Run, minimiser: np.ndarray, colour) -> None:
+    path = np.asarray(run.iterates(), dtype=float)
+    eigenvalues = np.asarray(run.settings["data.eigenvalues"], dtype=float)
+    reach = 1.15 * np.abs(path - minimiser).max()
+    grid = np.linspace(-reach, reach, 121)
+    first, second = np.meshgrid(grid, grid)
+    loss = (eigenvalues[0] * first**2 + eigenvalues[1] * second**2) / 2
+    axis.contour(first + minimiser[0], second + minimiser[1], np.sqrt(loss), levels=9, colors="0.8", linewidths=0.9)
+    axis.plot(*path.T, color=colour, linewidth=1.3, marker="o", markersize=3)
+    axis.plot(*path[0], "s", color="black", markersize=6)
+    axis.plot(*minimiser, "*", color="black", markersize=12)
+    axis.set(title=f"{run.variant}\nγ = {run.summary['gamma']:.2f} over the run", xlabel=r"$\theta_1$", ylabel=r"$\theta_2$")
+    axis.set_aspect("equal")

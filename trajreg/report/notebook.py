@@ -1,0 +1,54 @@
+"""An executed notebook as a piece of a page: code folded away, outputs and text in view."""
+
+from __future__ import annotations
+
+import functools
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trajreg.report.mathml import with_mathml
+
+if TYPE_CHECKING:
+    from nbconvert import HTMLExporter
+    from nbformat import NotebookNode
+
+# without widgets and JavaScript: each such output also carries a static form
+_STATIC = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]
+
+
+def notebook_html(path: Path, *, alt: str) -> str:
+    """The body of the notebook at `path`; `alt` describes its images."""
+    import nbformat  # slow, and only a render needs it
+
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        cell.metadata["alt"] = alt
+        if cell.cell_type == "markdown":
+            cell.source = with_mathml(cell.source)
+        for output in cell.get("outputs", []):
+            _output_to_mathml(output)
+    body, _ = _exporter().from_notebook_node(notebook)
+    # the page has its own first two levels of headings
+    return re.sub(r"<(/?)h([1-4])\b", lambda tag: f"<{tag[1]}h{int(tag[2]) + 2}", body)
+
+
+def _output_to_mathml(output: NotebookNode) -> None:
+    data = output.get("data", {})
+    for kind in ("text/markdown", "text/latex"):
+        if kind in data:
+            data["text/markdown"] = with_mathml(data[kind])
+
+
+@functools.cache
+def _exporter() -> HTMLExporter:
+    from nbconvert import HTMLExporter  # a second to import, and only a render needs it
+
+    return HTMLExporter(
+        template_name="basic",
+        raw_template=Path(__file__).with_name("notebook.html").read_text(encoding="utf-8"),
+        display_data_priority=_STATIC,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+        exclude_anchor_links=True,
+    )

@@ -1,0 +1,148 @@
+"""Train many runs: a pool of processes, one a core with one thread each (or one a GPU), and one progress display for all."""
+
+import multiprocessing
+import os
+import queue
+import threading
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+from tqdm import tqdm
+
+from trajreg.errors import InputError
+from trajreg.runs.fingerprint import fingerprint
+from trajreg.runs.provenance import num_cores
+from trajreg.runs.store import RunStore
+from trajreg.training.spec import TrainSpec
+
+_events = None  # in a worker: the queue that the parent's display reads
+
+
+class RunsFailed(RuntimeError):
+    """Some runs raised; the others are stored. The message names each run and its error."""
+
+
+def missing(specs: list[TrainSpec], store: RunStore) -> dict[str, TrainSpec]:
+    """Fingerprint → spec of the runs that the store lacks, each once however many figures want it; corrupt ones are set aside."""
+    wanted = {fingerprint(spec): spec for spec in specs}
+    return {name: spec for name, spec in wanted.items() if store.load_or_set_aside(name, tqdm.write) is None}
+
+
+def launch(specs: list[TrainSpec], store: RunStore, workers: int | None = None) -> int:
+    """Train what is missing, and return how many runs that were.
+
+    `workers` defaults to one a core, or one a GPU where the runs ask for cuda. Raises RunsFailed after all others have
+    finished, InputError when cuda is asked for and not there.
+    """
+    todo = missing(specs, store)
+    if not todo:
+        return 0
+    devices = _devices(todo.values())
+    workers = min(workers or len(devices), len(todo))
+    context = multiprocessing.get_context("spawn")  # a forked process inherits threads and CUDA in an unusable state
+    events, slots = context.Queue(), context.Queue()
+    for worker in range(workers):
+        slots.put(devices[worker % len(devices)])
+    failures = []
+    with (
+        _Display(todo, events),
+        ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(events, slots)) as pool,
+    ):
+        # the longest first, so that none is left running alone at the end
+        longest_first = sorted(todo.items(), key=lambda item: -item[1].num_epochs * item[1].model.width)
+        futures = {pool.submit(_work, spec, store.root): name for name, spec in longest_first}
+        for future in as_completed(futures):
+            failures += _failure(future, futures[future])
+    if failures:
+        raise RunsFailed(f"{len(failures)} of {len(todo)} runs failed, the others are stored:\n" + "\n".join(failures))
+    return len(todo)
+
+
+def _failure(future: Future, name: str) -> list[str]:
+    error = future.exception()
+    if error is None:
+        return []
+    if isinstance(error, BrokenProcessPool):
+        return [f"run {name}: its worker was killed (out of memory?); start again to train what is missing"]
+    return [f"run {name}: {type(error).__name__}: {error}"]
+
+
+def _devices(specs) -> list[str]:
+    """A slot for each process that may work at once: the number of a GPU, or "" for a core."""
+    if not any(spec.device == "cuda" for spec in specs):
+        return [""] * num_cores()
+    import torch  # only here: planning on a CPU needs no torch
+
+    count = torch.cuda.device_count()
+    if count == 0:
+        raise InputError("device = 'cuda', but PyTorch sees no GPU here; use PROFILE=digits, or device: cpu in params")
+    return [str(number) for number in range(count)]
+
+
+def _start_worker(events, slots) -> None:
+    """Before a worker's first run: one thread, its GPU, and the queue for progress."""
+    global _events
+    _events = events
+    slot = slots.get()
+    if slot:
+        os.environ["CUDA_VISIBLE_DEVICES"] = slot
+    import torch  # after the GPU was chosen
+
+    torch.set_num_threads(1)
+
+
+def _work(spec: TrainSpec, root: Path) -> None:
+    from trajreg.runs.execute import execute  # imports torch: only workers pay for it
+
+    name = fingerprint(spec)
+    execute(spec, RunStore(root), lambda epoch, loss: _events.put((name, epoch, loss)))
+    _events.put((name, None, 0.0))
+
+
+class _Display:
+    """One bar over the epochs of all runs, fed by a thread from the workers' queue."""
+
+    def __init__(self, runs: dict[str, TrainSpec], events):
+        self._epochs_left = {name: spec.num_epochs for name, spec in runs.items()}
+        self._total, self._events, self._done = len(runs), events, 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+
+    def __enter__(self) -> "_Display":
+        # seldom refreshed where nobody looks (a log), often on a terminal
+        interval = 0.5 if os.isatty(2) else 15
+        form = "training {desc}{percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} epochs, {elapsed} gone, {remaining} left{postfix}"
+        total = sum(self._epochs_left.values())
+        self._bar = tqdm(total=total, bar_format=form, mininterval=interval, maxinterval=interval, dynamic_ncols=True)
+        self._describe()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._bar.close()
+
+    def _follow(self) -> None:
+        while True:
+            try:
+                name, epoch, loss = self._events.get(timeout=0.2)
+            except queue.Empty:
+                if self._stop.is_set():
+                    return
+                continue
+            self._note(name, epoch, loss)
+
+    def _note(self, name: str, epoch: int | None, loss: float) -> None:
+        if epoch is None:  # the run is stored; a diverged one had fewer epochs
+            self._done += 1
+            self._bar.update(self._epochs_left.pop(name))
+        else:
+            self._epochs_left[name] -= 1
+            self._bar.set_postfix_str(f"epoch {epoch}, loss {loss:.3g}", refresh=False)
+            self._bar.update(1)
+        self._describe()
+
+    def _describe(self) -> None:
+        self._bar.set_description_str(f"{self._done}/{self._total} runs ", refresh=False)

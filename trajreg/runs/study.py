@@ -1,0 +1,90 @@
+"""A figure's runs, ready for its notebook; what is missing is trained."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from trajreg.errors import InputError
+from trajreg.runs.fingerprint import fingerprint
+from trajreg.runs.launch import launch
+from trajreg.runs.store import RunStore, StoredRun
+from trajreg.studies.claims import ledger
+from trajreg.studies.run import Run
+from trajreg.studies.spec import FigureSpec
+
+PATHS = ("runs_dir", "output_dir")  # the two keys of a parameters cell that are no part of the figure
+
+
+class Study:
+    """One figure: its spec, its runs, and where its table, claims and picture go.
+
+    Args:
+        parameters: the variables of a notebook's parameters cell: the keys of FigureSpec, `runs_dir` and `output_dir`
+            (relative paths count from the project's top folder). Other variables of the notebook are ignored.
+
+    Raises:
+        InputError: a parameter is missing or wrong.
+    """
+
+    def __init__(self, parameters: dict[str, Any]):
+        absent = [name for name in PATHS if name not in parameters]
+        if absent:
+            raise InputError(f"the parameters cell lacks {', '.join(absent)}")
+        values = {key: parameters[key] for key in FigureSpec.model_fields if key in parameters}
+        self.figure = FigureSpec.parse(values, "parameters cell")
+        top = project_folder()
+        self.store = RunStore(top / parameters["runs_dir"])
+        self.output = top / parameters["output_dir"]
+
+    def runs(self) -> list[Run]:
+        """All runs, variant by variant, seed by seed; trains those that the store lacks."""
+        launch(self.figure.trainings(), self.store)
+        return [
+            self._run(variant.label, variant.settings, variant.training.model_copy(update={"seed": seed}))
+            for variant in self.figure.variants()
+            for seed in range(self.figure.seeds)
+        ]
+
+    def save_table(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Write the figure's summary table and return it."""
+        return self._write(table, "tables", index=True)
+
+    def save_values(self, table: pd.DataFrame) -> None:
+        """Write the numbers of each run, from which another results tree is compared with this one."""
+        self._write(table, "values", index=False)
+
+    def save_claims(self, runs: list[Run]) -> pd.DataFrame:
+        """Evaluate the claims, write the figure's ledger and return it."""
+        return self._write(ledger(self.figure, runs), "claims", index=False)
+
+    def path(self, folder: str, suffix: str) -> Path:
+        """Where a product of this figure goes: output/<folder>/<figure><suffix>; the folder is made."""
+        (self.output / folder).mkdir(parents=True, exist_ok=True)
+        return self.output / folder / f"{self.figure.figure}{suffix}"
+
+    def _write(self, table: pd.DataFrame, folder: str, index: bool) -> pd.DataFrame:
+        table.to_csv(self.path(folder, ".csv"), index=index)
+        return table
+
+    def _run(self, variant: str, settings: dict, spec) -> Run:
+        name = fingerprint(spec)
+        stored = self.store.load(name)
+        return as_run(stored, variant, settings, spec.seed)
+
+
+def as_run(stored: StoredRun, variant: str, settings: dict, seed: int) -> Run:
+    """A stored run as the studies see it."""
+    summary = {key: float("nan") if value is None else value for key, value in stored.manifest["summary"].items()}
+    diverged = stored.manifest["status"] == "diverged"
+    name = stored.folder.name
+    return Run(variant, settings, seed, name, diverged, stored.epochs(), summary, stored.steps, stored.iterates)
+
+
+def project_folder(start: Path | None = None) -> Path:
+    """The nearest folder at or above `start` (the working directory) that holds `params` and `notebooks`."""
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "params").is_dir() and (folder / "notebooks").is_dir():
+            return folder
+    raise InputError(f"{here} is not inside a trajreg checkout: no folder above it holds params/ and notebooks/")

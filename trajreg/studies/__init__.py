@@ -1,0 +1,8 @@
+"""Figures as data: what is varied, over which seeds, what is claimed, and the tables and verdicts that follow from runs.
+
+- `spec`: a figure's params file as a strict model, and its variants
+- `params`: reading params files (YAML 1.2)
+- `run`: one finished run, as tables
+- `tables`: tidy tables of a figure
+- `claims`: paired effects, intervals, verdicts and their error rates
+"""

@@ -1,0 +1,179 @@
+"""From paired runs to verdicts: one exact, distribution-free rule for every claim (ours).
+
+Runs of a treatment and its control are paired by seed. A pair's effect is a ratio or difference of the metric in the claimed
+direction. The interval runs between order statistics of the paired effects: the sign test inverted, which covers the median effect
+whatever the distribution, and which needs only the order of the effects: a run that never reached a threshold (censored) or diverged
+takes its place in that order instead of being dropped.
+"""
+
+import math
+import operator
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binom
+
+from trajreg.studies.labels import label
+from trajreg.studies.run import Run
+from trajreg.studies.spec import ClaimSpec, FigureSpec
+
+ALPHA = 0.05  # a verdict may be wrong by chance this often at most, on each side
+VERDICTS = ("replicated", "not replicated", "inconclusive")
+COLUMNS = (
+    "figure claim text source metric where treatment control seeds effect_kind effect low high confidence "
+    "smallest_effect p_value censored diverged verdict"
+).split()
+
+Bounds = tuple[float, float]
+
+
+def ledger(figure: FigureSpec, runs: list[Run]) -> pd.DataFrame:
+    """One row for each claim and each combination of the settings it leaves open; the columns are COLUMNS.
+
+    effect is the median paired effect, low and high its interval, in the claimed direction (a ratio above 1 or a difference above 0
+    favours the treatment). Where censoring leaves the median itself open, effect is the bound that is known.
+    """
+    rows = [row for claim in figure.claims for row in _rows(figure, claim, runs)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def paired_interval(effects: Iterable[Bounds]) -> tuple[float, float, float]:
+    """(low, high, confidence) of the median effect, from effects each known to lie within bounds.
+
+    low is the k-th smallest lower bound and high the k-th largest upper bound, with the largest k whose one-sided error
+    P(Binomial(n, ½) < k) is at most ALPHA; the smallest and the largest where no k qualifies.
+    """
+    lows, highs = (np.sort(side) for side in zip(*effects, strict=True))
+    k = order_statistic(len(lows))
+    return lows[k - 1], highs[-k], 1 - 2 * float(binom.cdf(k - 1, len(lows), 0.5))
+
+
+def order_statistic(n: int) -> int:
+    """The k of `paired_interval` for n pairs, at least 1."""
+    return max(1, int(sum(binom.cdf(k - 1, n, 0.5) <= ALPHA for k in range(1, n // 2 + 1))))
+
+
+def error_rate(n: int) -> float:
+    """Probability, at most, that chance alone gives a wrong "replicated" (or "not replicated") from n pairs: one side."""
+    return float(binom.cdf(order_statistic(n) - 1, n, 0.5))
+
+
+def verdict(low: float, high: float, smallest: float, n: int) -> str:
+    """Replicated: the interval lies above the smallest effect that counts. Not replicated: below it. Else inconclusive,
+    as is anything from so few pairs that the error rate would exceed ALPHA.
+    """
+    if error_rate(n) > ALPHA or low <= smallest <= high:
+        return "inconclusive"
+    return "replicated" if low > smallest else "not replicated"
+
+
+def paired_effect(treatment: Bounds, control: Bounds, claim: ClaimSpec) -> Bounds:
+    """Bounds of the effect of one pair, as a difference or a log-ratio in the claimed direction, from bounds of the metric."""
+    sign = 1 if claim.direction == "higher" else -1
+    # the smallest effect takes the treatment at its worst and the control at its best, the largest the other way round
+    pairs = zip(treatment, control[::-1], strict=True) if sign > 0 else zip(treatment[::-1], control, strict=True)
+    difference = _log_ratio if claim.effect == "ratio" else operator.sub
+    low, high = (sign * difference(treated, other) for treated, other in pairs)
+    # inf − inf and ratios of two non-positive numbers say nothing: the effect may be anything
+    return (-math.inf if math.isnan(low) else low), (math.inf if math.isnan(high) else high)
+
+
+def observe(run: Run, claim: ClaimSpec) -> Bounds:
+    """The claim's metric in one run: a number, bounds where it is censored, the worst there is where the run diverged."""
+    if run.diverged:
+        worst = -math.inf if claim.direction == "higher" else math.inf
+        return worst, worst
+    if claim.metric == "epochs_to_loss":
+        reached = run.epochs.loc[run.epochs["train_loss"] <= claim.threshold, "epoch"]
+        return (float(reached.iloc[0]),) * 2 if len(reached) else (float(run.epochs["epoch"].iloc[-1] + 1), math.inf)
+    value = run.summary.get(claim.metric, math.nan)
+    return (-math.inf, math.inf) if math.isnan(value) else (value, value)
+
+
+def describe_rule(table: pd.DataFrame) -> str:
+    """The rule in plain words, with its error rates for one claim and for this ledger."""
+    rule = (
+        "Runs of a treatment and its control are paired by seed: the same random streams for initialisation, data order and "
+        "dropout. The effect of a pair is the ratio or difference of the metric in the claimed direction; the table shows its median. "
+        "The interval runs between order statistics of the paired effects (with five to seven seeds, from the smallest to the largest): "
+        "the exact sign test inverted, without any assumption on the distribution. A run that never reaches a threshold is kept as "
+        "“later than its last epoch”; a run that diverged counts as the worst value there is.\n\n"
+        "A claim is replicated when the whole interval lies above the smallest effect that counts (stated with the claim), not replicated "
+        "when the whole interval lies below it, and inconclusive otherwise."
+    )
+    if table.empty:
+        return rule
+    rates = table["seeds"].map(error_rate)
+    if (rates > ALPHA).any():
+        return rule + "\n\nWith so few seeds as here no verdict can be reached: every claim is inconclusive by construction."
+    bound = min(1.0, rates.sum())
+    return rule + (
+        f"\n\nError rates: if the true median effect is not above the smallest that counts, “replicated” comes out by chance with "
+        f"probability at most {rates.max():.1%} for one claim, and likewise for “not replicated” on the other side. Over the "
+        f"{len(table)} rows of this ledger at most {rates.sum():.2g} wrong verdicts are to be expected by chance, and the probability of at "
+        f"least one is at most {bound:.0%} (a union bound: it holds although rows share runs)."
+    )
+
+
+def _rows(figure: FigureSpec, claim: ClaimSpec, runs: list[Run]) -> Iterable[dict]:
+    by_cell = {(_cell(run.settings), run.seed): run for run in runs}
+    for variant in figure.variants():
+        settings = variant.settings
+        if any(settings[key] != value for key, value in claim.treatment.items()):
+            continue
+        treated, control = _cell(settings), _cell(settings | claim.control)
+        pairs = [(by_cell[treated, seed], by_cell[control, seed]) for seed in range(figure.seeds)]
+        others = {key: value for key, value in settings.items() if key not in claim.treatment}
+        yield _row(figure, claim, others, pairs)
+
+
+def _cell(settings: dict) -> tuple:
+    """A hashable name of a grid cell; settings may be lists."""
+    return tuple(sorted((key, repr(value)) for key, value in settings.items()))
+
+
+def _row(figure: FigureSpec, claim: ClaimSpec, others: dict, pairs: list[tuple[Run, Run]]) -> dict:
+    observed = [(observe(treated, claim), observe(control, claim)) for treated, control in pairs]
+    effects = [paired_effect(treated, control, claim) for treated, control in observed]
+    low, high, confidence = paired_interval(effects)
+    ratio = claim.effect == "ratio"
+    shown = np.exp if ratio else float
+    smallest = math.log(claim.smallest_effect) if ratio else claim.smallest_effect
+    favourable = sum(effect[0] > smallest for effect in effects)
+    return {
+        "figure": figure.figure,
+        "claim": claim.id,
+        "text": claim.text,
+        "source": claim.source,
+        "metric": claim.metric + (f" ≤ {claim.threshold:g}" if claim.threshold is not None else ""),
+        "where": label(others),
+        "treatment": label(claim.treatment),
+        "control": label(claim.control),
+        "seeds": len(pairs),
+        "effect_kind": claim.effect,
+        "effect": float(shown(_median(effects))),
+        "low": float(shown(low)),
+        "high": float(shown(high)),
+        "confidence": confidence,
+        "smallest_effect": claim.smallest_effect,
+        "p_value": float(binom.sf(favourable - 1, len(pairs), 0.5)),
+        "censored": sum(math.isinf(bounds[1]) and not math.isinf(bounds[0]) for pair in observed for bounds in pair),
+        "diverged": sum(run.diverged for pair in pairs for run in pair),
+        "verdict": verdict(low, high, smallest, len(pairs)),
+    }
+
+
+def _median(effects: list[Bounds]) -> float:
+    """The median effect; where censoring leaves it open, the bound that is known, NaN if there is none."""
+    low, high = (float(np.median(side)) for side in zip(*effects, strict=True))
+    if low == high or math.isfinite(low):
+        return low
+    return high if math.isfinite(high) else math.nan
+
+
+def _log_ratio(a: float, b: float) -> float:
+    """log(a / b) extended to non-positive numbers: above any ratio where only a is positive, below where only b is."""
+    if a > 0 and b > 0:
+        return math.nan if math.isinf(a) and math.isinf(b) else math.log(a) - math.log(b)
+    return math.inf if a > 0 else -math.inf if b > 0 else math.nan

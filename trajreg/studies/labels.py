@@ -1,0 +1,43 @@
+"""What a reader sees in place of a setting."""
+
+from typing import Any
+
+NAMES = {
+    "vgg11": "VGG-11",
+    "vgg13": "VGG-13",
+    "vgg16": "VGG-16",
+    "resnet18": "ResNet-18",
+    "resnet34": "ResNet-34",
+    "unet": "U-Net",
+    "relu": "ReLU",
+    "leaky_relu": "leaky ReLU",
+    "elu": "ELU",
+    "gelu": "GELU",
+    "silu": "SiLU",
+    "tanh": "tanh",
+    "sigmoid": "sigmoid",
+    "softplus": "softplus",
+    "identity": "none (identity)",
+}
+SWITCHES = {
+    ("model.norm", "batch"): "batch norm",
+    ("model.norm", "none"): "no batch norm",
+    ("model.skip", True): "skip connections",
+    ("model.skip", False): "no skip connections",
+    ("model.init", "default"): "PyTorch init",
+    ("model.init", "kaiming"): "Kaiming init",
+    ("model.init", "xavier"): "Xavier init",
+}
+
+
+def label(settings: dict[str, Any]) -> str:
+    """A short name for settings of dotted keys, "VGG-11, batch norm" for instance."""
+    return ", ".join(_one(key, value) for key, value in settings.items())
+
+
+def _one(key: str, value: Any) -> str:
+    if key in ("model.name", "model.activation") and value in NAMES:
+        return NAMES[value]
+    if isinstance(value, str | bool) and (key, value) in SWITCHES:
+        return SWITCHES[key, value]
+    return f"{key.rpartition('.')[2]} = {value}"

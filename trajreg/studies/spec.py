@@ -1,0 +1,139 @@
+"""What a figure is: a base training, what is varied, how many seeds, and what is claimed. Imports no torch."""
+
+import itertools
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, Strict, model_validator
+
+from trajreg.errors import InputError
+from trajreg.schema import Spec
+from trajreg.studies.labels import label
+from trajreg.training.spec import TrainSpec
+
+Metric = Literal[
+    "epochs_to_loss",
+    "final_train_loss",
+    "final_test_loss",
+    "final_test_accuracy",
+    "final_test_mean_iou",
+    "gamma",
+    "gamma_early",
+    "gamma_late",
+    "gamma_median",
+    "gamma_excess",
+    "gamma_excess_early",
+    "gamma_excess_late",
+    "cosine",
+    "cosine_early",
+    "cosine_late",
+    "rate",
+]
+
+
+class ClaimSpec(Spec):
+    """A statement that one setting beats another in a metric, and the smallest effect that would count as one.
+
+    `treatment` and `control` are settings of varied keys, the same keys in both; every combination of the other varied keys
+    gives a row of the ledger. `effect` is a ratio (smallest_effect above 1) or a difference (above or equal to 0) of the metric in the
+    claimed direction. epochs_to_loss needs a `threshold`.
+    """
+
+    id: str
+    text: str
+    source: Literal["paper", "ours"]
+    metric: Metric
+    threshold: Annotated[float, Field(gt=0)] | None = None
+    direction: Literal["higher", "lower"]
+    effect: Literal["ratio", "difference"]
+    smallest_effect: float
+    treatment: dict[str, Any]
+    control: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if (self.metric == "epochs_to_loss") != (self.threshold is not None):
+            raise ValueError(f"claim {self.id}: threshold belongs to metric epochs_to_loss, and that metric needs one")
+        if self.effect == "ratio" and self.smallest_effect <= 1:
+            raise ValueError(f"claim {self.id}: smallest_effect = {self.smallest_effect} of a ratio must be above 1")
+        if self.effect == "difference" and self.smallest_effect < 0:
+            raise ValueError(f"claim {self.id}: smallest_effect = {self.smallest_effect} of a difference must not be negative")
+        if set(self.treatment) != set(self.control) or self.treatment == self.control:
+            raise ValueError(f"claim {self.id}: treatment and control must give different values to the same keys")
+        return self
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One cell of a figure's grid: its settings of the varied keys, its label, and its training at seed 0."""
+
+    settings: dict[str, Any]
+    label: str
+    training: TrainSpec
+
+
+class FigureSpec(Spec):
+    """One figure of a profile; the keys of its params file and of its notebook's parameters cell are these fields.
+
+    `status` says what the figure rests on: "paper" (its caption is known), "reconstructed", or "illustration".
+    `base` holds the keys of a TrainSpec without the seed; `vary` maps dotted keys to the values of a grid.
+    """
+
+    figure: Annotated[str, Field(pattern=r"^fig\d\d$")]
+    title: str
+    caption: str
+    status: Literal["paper", "reconstructed", "illustration"]
+    base: dict[str, Any]
+    vary: dict[str, Annotated[list[Any], Field(min_length=1)]]
+    seeds: Annotated[int, Field(ge=1)]
+    claims: Annotated[tuple[ClaimSpec, ...], Strict(False)] = ()
+
+    @classmethod
+    def parse(cls, values: object, where: str) -> Self:
+        """As `Spec.parse`, and every variant of the grid is checked as well; errors name the variant's key."""
+        figure = super().parse(values, where)
+        for settings in figure._grid():
+            TrainSpec.parse(figure._resolved(settings, where), f"{where}: {label(settings) or 'base'}")
+        figure._check_claims(where)
+        return figure
+
+    def variants(self) -> list[Variant]:
+        """The cells of the grid, in the order of the params file (the last key varies fastest)."""
+        where = self.figure
+        return [
+            Variant(settings, label(settings), TrainSpec.parse(self._resolved(settings, where), where))
+            for settings in self._grid()
+        ]
+
+    def trainings(self) -> list[TrainSpec]:
+        """Every training this figure needs: variants times seeds 0 … seeds − 1."""
+        return [
+            variant.training.model_copy(update={"seed": seed}) for variant in self.variants() for seed in range(self.seeds)
+        ]
+
+    def _grid(self) -> list[dict[str, Any]]:
+        return [dict(zip(self.vary, values, strict=True)) for values in itertools.product(*self.vary.values())]
+
+    def _resolved(self, settings: dict[str, Any], where: str) -> dict[str, Any]:
+        if "seed" in self.base:
+            raise InputError(f"{where}: base.seed is not a known key: the figure's `seeds` says how many seeds each variant gets")
+        values = {key: dict(value) if isinstance(value, dict) else value for key, value in self.base.items()}
+        for dotted, value in settings.items():
+            *path, last = dotted.split(".")
+            place = values
+            for part in path:
+                place = place.setdefault(part, {})
+                if not isinstance(place, dict):
+                    raise InputError(f"{where}: vary: {dotted} does not name a key of a training")
+            place[last] = value
+        return values
+
+    def _check_claims(self, where: str) -> None:
+        names = [claim.id for claim in self.claims]
+        if len(set(names)) < len(names):
+            raise InputError(f"{where}: claims: every id must be different, got {', '.join(names)}")
+        for claim in self.claims:
+            for key, value in [*claim.treatment.items(), *claim.control.items()]:
+                if value not in self.vary.get(key, ()):
+                    allowed = f"{key} is one of {self.vary[key]}" if key in self.vary else f"vary has {list(self.vary)}"
+                    raise InputError(f"{where}: claim {claim.id}: {key} = {value!r} is not a variant of this figure; {allowed}")

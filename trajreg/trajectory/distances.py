@@ -1,0 +1,31 @@
+"""What an estimator hands over at the end of a trajectory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Squared lengths along a trajectory, float64.
+
+    distance_sq: ‖θ_t − θ_T‖² at every step and at the end (T+1,), or at epoch boundaries only (B+1,).
+    update_sq: (T,) ‖θ_t − θ_{t+1}‖².
+    inner: (T,) ⟨θ_t − θ_T, θ_t − θ_{t+1}⟩, or None where only epoch boundaries are known.
+    """
+
+    distance_sq: np.ndarray
+    update_sq: np.ndarray
+    inner: np.ndarray | None
+
+
+def flatten_into(row: torch.Tensor, parameters: Sequence[torch.Tensor]) -> None:
+    """Write the parameters one after the other into the vector `row`, which may be on another device."""
+    with torch.no_grad():
+        pieces = [parameter.detach().reshape(-1) for parameter in parameters]
+        if pieces[0].device == row.device:
+            torch.cat(pieces, out=row)
+        else:
+            row.copy_(torch.cat(pieces))
