@@ -1,7 +1,7 @@
 """Anybody's images: an .npz file with images and labels, or images and masks.
 
-Keys: train_images uint8 (N, H, W) or (N, H, W, C); train_labels (N,) or train_masks (N, H, W), integers; the same with test_;
-optionally ignore_index, the value in masks that stands for "no class".
+Keys: train_images uint8 (N, H, W) or (N, H, W, C); integers train_labels (N,) or train_masks (N, H, W); the same with
+test_; optionally ignore_index, the value in masks that stands for "no class".
 """
 
 import zipfile
@@ -21,9 +21,9 @@ NO_CLASS = -100  # what torch's cross-entropy leaves out
 def archive(spec: DataSpec, folder: Path) -> Dataset:
     """The data set in the file `spec.path`: (N, C, H, W), classes 0 … the largest label or mask value.
 
-    Without test_ keys the last `num_test` of a fixed permutation are held out. Pixels whose mask is ignore_index (the option,
-    or else the file's key) get target −100. Raises InputError, naming the file, for a file that is missing, corrupt or no .npz,
-    and for keys that are missing or do not fit.
+    Without test_ keys the last `num_test` of a fixed permutation are held out. Pixels whose mask is ignore_index (the
+    option, or else the file's key) get target −100. Raises InputError, naming the file, for a file that is missing,
+    corrupt or no .npz, and for keys that are missing or do not fit.
     """
     arrays = _read(spec.path)
     kind = _kind(spec, arrays)
@@ -84,8 +84,10 @@ def _held_out(spec: DataSpec, images: np.ndarray, targets: np.ndarray) -> tuple[
     if spec.num_test is None:
         raise InputError(f"archive {spec.path} has no test_images; num_test says how many to hold out")
     if spec.num_test >= len(images):
-        raise InputError(f"num_test = {spec.num_test} leaves none of the {len(images)} images of archive {spec.path} to train on")
-    order = permutation(len(images), len(images))
+        raise InputError(
+            f"num_test = {spec.num_test} leaves nothing of archive {spec.path} to train on: {len(images)} images"
+        )
+    order = permutation(len(images), 0)
     train, test = order[: -spec.num_test], order[-spec.num_test :]
     return (images[train], targets[train]), (images[test], targets[test])
 
@@ -96,7 +98,9 @@ def _without_void(spec: DataSpec, arrays: dict[str, np.ndarray], side: Arrays) -
     if ignored is None or targets.ndim == 1:
         return side
     if ignored.shape != () or ignored.dtype.kind not in "ui":
-        raise InputError(f"archive {spec.path}: ignore_index has to be one integer, found {ignored.dtype} {ignored.shape}")
+        raise InputError(
+            f"archive {spec.path}: ignore_index has to be an integer, found {ignored.dtype} {ignored.shape}"
+        )
     targets = np.where(targets == ignored, NO_CLASS, targets)
     if targets.max() < 0:
         raise InputError(f"archive {spec.path}: every pixel is ignore_index = {ignored}")

@@ -1,6 +1,7 @@
-"""The embedded sets: 1,797 real handwritten digits of 8 × 8 pixels that come with scikit-learn, and what is made of them.
+"""The embedded sets: 1,797 real handwritten digits of 8 × 8 pixels that scikit-learn carries, and what is made of them.
 
-Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998 (its test part). All choices are fixed.
+Source: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI, 1998 (its test part).
+All random choices are fixed.
 """
 
 import hashlib
@@ -19,11 +20,11 @@ from trajreg.errors import InputError
 
 TEST_FRACTION = 0.2
 INK = 4  # of 16: a pixel with more belongs to its digit, one with as much or less to the background
-SPLIT, LABELS, SOURCE, PLACE = range(4)  # streams of fixed random numbers
+SPLIT, LABELS, SOURCE, CELL, SHIFT = range(5)  # streams of fixed random numbers
 
 
 def digits10(spec: DataSpec, folder: Path) -> Dataset:
-    """The digits as they are, (N, 1, 8, 8), 10 classes; 1,438 to train on and 359 to test on unless fewer are asked for.
+    """The digits as they are, (N, 1, 8, 8), 10 classes; all 1,438 or fewer to train on, all 359 or fewer to test on.
 
     Raises InputError when more are asked for, or scikit-learn carries other digits.
     """
@@ -38,22 +39,24 @@ def digits100(spec: DataSpec, folder: Path) -> Dataset:
     Raises InputError when scikit-learn carries other digits.
     """
     images, labels = _digits()
-    sides = ((np.concatenate(list(images[side.T]), axis=2)[:, None], labels[side] @ [10, 1]) for side in source_digits(spec))
+    sides = (
+        (np.concatenate([*images[side.T]], axis=2)[:, None], labels[side] @ [10, 1]) for side in source_digits(spec)
+    )
     return image_dataset(spec, "classification", *sides, 100)
 
 
 def digits_seg(spec: DataSpec, folder: Path) -> Dataset:
-    """Digits on an empty canvas, (N, 1, canvas, canvas), with a class a pixel: 0 background, digit + 1 where there is ink.
+    """Digits on an empty canvas, (N, 1, canvas, canvas), and a class a pixel: 0 background, digit + 1 where ink is.
 
-    The canvas is cut into the fewest square cells that hold the digits; each digit is somewhere in a cell of its own, so none
-    overlap. Raises InputError when scikit-learn carries other digits.
+    The canvas is cut into the fewest equal squares that suffice; each digit is somewhere in a square of its own, so
+    that none overlap. Raises InputError when scikit-learn carries other digits.
     """
     train, test = (_scenes(sources, spec.canvas, number) for number, sources in enumerate(source_digits(spec)))
     return image_dataset(spec, "segmentation", train, test, 11)
 
 
 def digit_split() -> Arrays:
-    """Indices of the digits to train on (1438,) and to test on (359,): a fifth of each class, fixed, in a fixed random order."""
+    """Indices of the digits to train on (1438,) and to test on (359,), a fifth of each class, in fixed random order."""
     _, labels = _digits()
     order = permutation(len(labels), SPLIT)
     rank = np.empty(len(labels), int)  # of a digit within its class, in this order
@@ -73,8 +76,8 @@ def source_digits(spec: DataSpec) -> Arrays:
     train, test = digit_split()
     if spec.name == "digits10":
         return train[:, None], test[:, None]
-    nums = (spec.num_train, spec.num_test)
-    return tuple(_pick(pool, _classes(spec, num, side), side) for side, (pool, num) in enumerate(zip((train, test), nums, strict=True)))
+    classes = [_classes(spec, num, side) for side, num in enumerate((spec.num_train, spec.num_test))]
+    return _pick(train, classes[0], 0), _pick(test, classes[1], 1)
 
 
 def _classes(spec: DataSpec, num: int, side: int) -> np.ndarray:
@@ -100,11 +103,11 @@ def _scenes(sources: np.ndarray, canvas: int, side: int) -> Arrays:
     num_images, per_image = sources.shape
     num_cells = ceil(sqrt(per_image))  # along a side
     cell = canvas // num_cells
-    shifts = draws(sources.size * 2, PLACE, side).reshape(num_images, per_image, 2) % (cell - DIGIT_SIDE + 1)
+    shifts = draws(sources.size * 2, SHIFT, side).reshape(num_images, per_image, 2) % (cell - DIGIT_SIDE + 1)
     images = np.zeros((num_images, 1, canvas, canvas), np.uint8)
     masks = np.zeros((num_images, canvas, canvas), np.uint8)
     for image, members in enumerate(sources):
-        cells = permutation(num_cells**2, PLACE, side, image)[:per_image]
+        cells = permutation(num_cells**2, CELL, side, image)[:per_image]
         corners = np.stack(np.divmod(cells, num_cells), axis=1) * cell + shifts[image].astype(int)
         for source, (top, left) in zip(members, corners, strict=True):
             area = np.s_[top : top + DIGIT_SIDE, left : left + DIGIT_SIDE]
@@ -115,7 +118,7 @@ def _scenes(sources: np.ndarray, canvas: int, side: int) -> Arrays:
 
 @cache
 def _digits() -> Arrays:
-    """Images (1797, 8, 8) uint8 of 0 … 16 and labels (1797,), checked against the checksum that fingerprints rest on."""
+    """Images (1797, 8, 8) uint8 of 0 … 16 and labels (1797,), with the checksum that fingerprints rest on."""
     bunch = load_digits()
     images, labels = bunch.images.astype(np.uint8), bunch.target
     found = f"sha256:{hashlib.sha256(images.tobytes() + labels.astype(np.uint8).tobytes()).hexdigest()}"

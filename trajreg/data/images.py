@@ -51,7 +51,7 @@ def _chosen(what: str, arrays: Arrays, num: int | None) -> Arrays:
         return arrays
     if num > len(images):
         raise InputError(f"{what} is {num}, but there are only {len(images)} samples")
-    kept = permutation(len(images), len(images))[:num]
+    kept = permutation(len(images), 0)[:num]
     return images[kept], targets[kept]
 
 

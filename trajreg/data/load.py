@@ -24,5 +24,5 @@ DATASETS: dict[str, Callable[[DataSpec, Path], Dataset]] = {
 
 
 def load(spec: DataSpec, folder: str | Path = "datasets") -> Dataset:
-    """The data set of a spec, on the CPU; downloads go to `folder`. Raises InputError when it cannot be had as specified."""
+    """The data set of a spec, on the CPU; downloads go to `folder`. Raises InputError when it cannot be had."""
     return DATASETS[spec.name](spec, Path(folder))

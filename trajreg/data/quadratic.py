@@ -1,4 +1,4 @@
-"""A regression whose loss is a quadratic with a Hessian of one's choice: what can be known in closed form can be checked."""
+"""A regression whose loss is a quadratic with a Hessian of one's choice: closed forms to check estimators against."""
 
 from math import pi, sqrt
 from pathlib import Path
@@ -11,8 +11,9 @@ from trajreg.data.spec import DataSpec
 
 
 def quadratic(spec: DataSpec, folder: Path) -> Dataset:
-    """Inputs X (n, dim) and targets X w* (n, 1): the loss (1/2n) Σ (x_i·w − y_i)² of a linear map without bias has the Hessian
-    diag(eigenvalues) and is 0 at w*. n is `num_train`, or else max(4, 2 · dim). The test set is the training set.
+    """Inputs X (n, dim) and targets X w* (n, 1); n is `num_train`, or else max(4, 2 · dim). The test set is the same.
+
+    The loss (1/2n) Σ (x_i·w − y_i)² of a linear map without bias has the Hessian diag(eigenvalues), and is 0 at w*.
     """
     inputs = torch.from_numpy(design(spec)).float()
     targets = (inputs.double() @ minimiser(spec).double()).float()[:, None]

@@ -27,7 +27,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 class DataSpec(Spec):
-    """A data set and its options; an option the named set does not take is an error, one it takes gets the set's default.
+    """A data set and its options. An option the named set does not take is an error; one it takes gets its default.
 
     num_train, num_test: take so many samples (for the made sets: make so many), None is all.
     canvas, digits_per_image: digits_seg places so many digits on a canvas of so many pixels a side.
@@ -55,9 +55,10 @@ class DataSpec(Spec):
     @model_validator(mode="after")
     def _options_fit(self) -> Self:
         for option in sorted(set().union(*OPTIONS.values())):
-            if getattr(self, option) is not None and option not in OPTIONS[self.name]:
+            value = getattr(self, option)
+            if value is not None and option not in OPTIONS[self.name]:
                 takers = ", ".join(name for name, options in OPTIONS.items() if option in options)
-                raise ValueError(f"{option} = {getattr(self, option)!r} is an option of {takers}; {self.name} takes none")
+                raise ValueError(f"{option} = {value!r} is an option of {takers}; {self.name} takes none")
         for name, option in (("archive", "path"), ("quadratic", "eigenvalues")):
             if self.name == name and getattr(self, option) is None:
                 raise ValueError(f"{name} needs {option}")

@@ -1,8 +1,10 @@
 """CIFAR-10, CIFAR-100 and Oxford-IIIT Pet through torchvision, which downloads them and checks their md5.
 
-Sources: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009; O. M. Parkhi et al., Cats and Dogs, CVPR 2012.
+Sources: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009; O. M. Parkhi et al., Cats and Dogs,
+CVPR 2012.
 """
 
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +19,26 @@ PET_SIDE = 128
 
 
 def cifar10(spec: DataSpec, folder: Path) -> Dataset:
-    """CIFAR-10: (N, 3, 32, 32), 10 classes, 50,000 to train on, 10,000 to test on. Raises InputError when it cannot be had."""
+    """CIFAR-10: (N, 3, 32, 32), 10 classes, 50,000 to train on, 10,000 to test on. InputError when it cannot be had."""
     return image_dataset(spec, "classification", *_cifar("CIFAR10", spec, folder), 10)
 
 
 def cifar100(spec: DataSpec, folder: Path) -> Dataset:
-    """CIFAR-100 with its 100 fine labels, otherwise as CIFAR-10. Raises InputError when it cannot be had."""
+    """CIFAR-100 with its 100 fine labels, otherwise as CIFAR-10. InputError when it cannot be had."""
     return image_dataset(spec, "classification", *_cifar("CIFAR100", spec, folder), 100)
 
 
 def oxford_pets(spec: DataSpec, folder: Path) -> Dataset:
     """Oxford-IIIT Pet, segmentation: (N, 3, 128, 128) with the trimap's classes 0 pet, 1 background, 2 border.
 
-    The official trainval and test parts. Images of any size are scaled to 128 × 128 (bilinear), trimaps with them (nearest).
-    Raises InputError when it cannot be had.
+    The official trainval and test parts. Images of all sizes are scaled to 128 × 128 (bilinear), trimaps with them
+    (nearest). Raises InputError when it cannot be had.
     """
-    parts = ({"split": split, "target_types": "segmentation"} for split in ("trainval", "test"))
-    return image_dataset(spec, "segmentation", *(_pets(_downloaded("OxfordIIITPet", spec, folder, **part)) for part in parts), 3)
+    parts = (
+        _downloaded("OxfordIIITPet", spec, folder, split=split, target_types="segmentation")
+        for split in ("trainval", "test")
+    )
+    return image_dataset(spec, "segmentation", *map(_pets, parts), 3)
 
 
 def _cifar(kind: str, spec: DataSpec, folder: Path) -> list[Arrays]:
@@ -59,11 +64,12 @@ def _downloaded(kind: str, spec: DataSpec, folder: Path, **part: Any) -> Any:
     try:
         from torchvision import datasets
     except ImportError:
-        raise InputError(f"{spec.name} needs torchvision: install the extra `vision`, pip install -e '.[vision]'") from None
+        raise InputError(f"{spec.name} needs torchvision, in the extra `vision`: pip install -e '.[vision]'") from None
     try:
         return getattr(datasets, kind)(folder, download=True, **part)
-    except (OSError, RuntimeError, EOFError) as error:
+    except (OSError, RuntimeError, EOFError, tarfile.TarError) as error:
+        reason = " ".join(str(error).split())
         raise InputError(
-            f"{spec.name} is not in the folder {folder} and could not be downloaded into it ({' '.join(str(error).split())}); "
-            f"allow the network, or put the files there that torchvision.datasets.{kind} unpacks elsewhere"
+            f"{spec.name} is not in the folder {folder} and could not be downloaded into it ({reason}); "
+            f"allow the network, or copy what torchvision.datasets.{kind} downloads elsewhere into that folder"
         ) from error

@@ -19,10 +19,10 @@ Shape = tuple[int, ...]
 def build(spec: ModelSpec, input_shape: Shape, num_outputs: int) -> nn.Module:
     """The network for inputs of `input_shape`, (C, H, W) for all but the mlp, with its initial weights, on the CPU.
 
-    Draws from torch's global random numbers: seed them for the same weights. Raises InputError when the inputs do not fit.
+    Draws from torch's global random numbers: seed them for the same weights. Raises InputError when inputs do not fit.
     """
     if spec.name != "mlp" and len(input_shape) != 3:
-        raise InputError(f"{spec.name} takes images (channels, height, width), not inputs of shape {tuple(input_shape)}")
+        raise InputError(f"{spec.name} takes images (channels, height, width), not shape {tuple(input_shape)}")
     model = MODELS[spec.name](spec, input_shape, num_outputs)
     initialise(model, spec.init, spec.activation)
     return model

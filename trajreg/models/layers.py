@@ -25,7 +25,7 @@ def activation(name: str) -> nn.Module:
 
 
 def norm(name: str, channels: int, dims: int = 2) -> nn.Module:
-    """Batch normalisation of `channels` for `batch`, of images (dims = 2) or vectors (dims = 0); nothing for `none`."""
+    """Batch normalisation of `channels` for `batch`, of images (dims = 2) or vectors (dims = 1); nothing for `none`."""
     if name == "none":
         return nn.Identity()
     return nn.BatchNorm2d(channels) if dims == 2 else nn.BatchNorm1d(channels)
@@ -40,8 +40,8 @@ def scaled(channels: int, width: float) -> int:
 def initialise(model: nn.Module, init: str, activation: str) -> None:
     """Draw the weights of all linear and convolutional layers anew, in place, and set their biases to 0; norms stay.
 
-    default: nothing is touched. kaiming (He et al., 2015): normal, variance gain² / fan-out, where the gain is that of the
-    activation in nn.init.calculate_gain (leaky_relu with slope 0.01) and that of ReLU for elu, gelu, silu and softplus.
+    default: nothing is touched. kaiming (He et al., 2015): normal, variance gain² / fan-out, where the gain is that of
+    the activation in nn.init.calculate_gain (leaky_relu: slope 0.01), and ReLU's √2 for elu, gelu, silu and softplus.
     xavier (Glorot and Bengio, 2010): uniform, variance 2 / (fan-in + fan-out), whatever the activation.
     """
     if init == "default":

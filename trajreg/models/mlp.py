@@ -9,7 +9,7 @@ from trajreg.models import layers
 
 
 class MLP(nn.Sequential):
-    """(N, ...) → (N, num_outputs): flatten, then linear + norm + activation + dropout for each of `hidden`, then linear.
+    """(N, ...) → (N, num_outputs): flatten; linear, norm, activation, dropout for each of `hidden`; linear.
 
     Without hidden layers it is a linear map. Every linear layer has a bias or none, whatever the norm.
     """
@@ -27,6 +27,6 @@ class MLP(nn.Sequential):
         stack: list[nn.Module] = [nn.Flatten()]
         sizes = (num_inputs, *hidden)
         for before, after in pairwise(sizes):
-            stack += [nn.Linear(before, after, bias), layers.norm(norm, after, dims=0)]
+            stack += [nn.Linear(before, after, bias), layers.norm(norm, after, dims=1)]
             stack += [layers.activation(activation), nn.Dropout(dropout)]
         super().__init__(*stack, nn.Linear(sizes[-1], num_outputs, bias))

@@ -9,10 +9,10 @@ NUM_BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}  # in each of 
 
 
 class ResNet(nn.Sequential):
-    """(N, C, H, W) → (N, num_outputs): He et al., 2016, as customary for CIFAR: a 3 × 3 stem of stride 1, no pooling after it.
+    """(N, C, H, W) → (N, num_outputs): He et al., 2016, as customary for CIFAR: a 3 × 3 stem and no pooling after it.
 
-    Basic blocks only. Without skip connections the shortcuts and their projections are gone altogether. Convolutions have no
-    bias when a norm follows; without norm they get one.
+    Basic blocks only. Without skip connections the shortcuts and their projections are gone altogether. Convolutions
+    have no bias when a norm follows; without norm they get one.
     """
 
     def __init__(
@@ -46,9 +46,10 @@ class BasicBlock(nn.Module):
         super().__init__()
         first, second = _conv(before, after, 3, stride, norm), _conv(after, after, 3, 1, norm)
         self.body = nn.Sequential(*first, layers.activation(activation), *second)
-        same_shape = before == after and stride == 1
-        projection = nn.Identity() if same_shape else nn.Sequential(*_conv(before, after, 1, stride, norm))
-        self.shortcut = projection if skip else None
+        self.shortcut = None
+        if skip:
+            same_shape = before == after and stride == 1
+            self.shortcut = nn.Identity() if same_shape else nn.Sequential(*_conv(before, after, 1, stride, norm))
         self.activation = layers.activation(activation)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

@@ -25,10 +25,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 class ModelSpec(Spec):
-    """A network and its options; an option the named network does not take is an error, one it takes gets its default.
+    """A network and its options. An option the named network does not take is an error; one it takes gets its default.
 
-    width: scales the numbers of channels of the convolutional nets. skip: connections around a block (ResNet) or across the U
-    (U-Net). hidden: units of each hidden layer of the mlp; none make it linear. bias: of every layer of the mlp.
+    width: scales the numbers of channels of the convolutional nets. skip: connections around a block (ResNet) or across
+    the U (U-Net). hidden: units of each hidden layer of the mlp; none make it linear. bias: of every layer of the mlp.
     depth: how often the U-Net halves the image. dropout: before the classifier (VGG) or after each hidden layer (mlp).
     init: `default` is PyTorch's own, the others are in `layers.initialise`.
     """

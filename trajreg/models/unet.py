@@ -1,5 +1,7 @@
 """U-Net."""
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 
@@ -7,10 +9,10 @@ from trajreg.models import layers
 
 
 class UNet(nn.Module):
-    """(N, C, H, W) → (N, num_outputs, H, W): Ronneberger et al., 2015, padded so that the output has the size of the input.
+    """(N, C, H, W) → (N, num_outputs, H, W): Ronneberger et al., 2015, padded: the output is as large as the input.
 
-    `depth` times down (two convolutions, max-pooling) and up (transposed convolution, two convolutions); H and W have to be
-    divisible by 2^depth. Without skip connections nothing is concatenated: the decoder sees the upsampled alone.
+    `depth` times down (two convolutions, max-pooling) and up (transposed convolution, two convolutions); H and W have
+    to be divisible by 2^depth. Without skip connections nothing is concatenated: the decoder sees the upsampled alone.
     Convolutions have no bias when a norm follows; without norm they get one.
     """
 
@@ -32,7 +34,9 @@ class UNet(nn.Module):
             _double_conv(before, after, activation, norm) for before, after in zip(befores, sizes, strict=True)
         )
         self.pool = nn.MaxPool2d(2)
-        self.ups = nn.ModuleList(nn.ConvTranspose2d(sizes[i + 1], sizes[i], 2, stride=2) for i in reversed(range(depth)))
+        self.ups = nn.ModuleList(
+            nn.ConvTranspose2d(below, above, 2, stride=2) for below, above in pairwise(reversed(sizes))
+        )
         self.decoders = nn.ModuleList(
             _double_conv(size * 2 if skip else size, size, activation, norm) for size in reversed(sizes[:-1])
         )

@@ -13,10 +13,10 @@ CHANNELS = {
 
 
 class VGG(nn.Sequential):
-    """(N, C, H, W) → (N, num_outputs): Simonyan and Zisserman, 2015, as customary for CIFAR, with one linear classifier.
+    """(N, C, H, W) → (N, num_outputs): Simonyan and Zisserman, 2015, as customary for CIFAR, with one linear layer.
 
-    Convolutions 3 × 3 with bias, then norm and activation. Pooling rounds up, so that images under 32 × 32 survive all five;
-    what is left is averaged to 1 × 1.
+    Convolutions 3 × 3 with bias, then norm and activation. Pooling rounds up, so that images under 32 × 32 survive all
+    five; what is left is averaged to 1 × 1.
     """
 
     def __init__(
@@ -34,7 +34,8 @@ class VGG(nn.Sequential):
         for group in CHANNELS[name]:
             for channels in group:
                 after = layers.scaled(channels, width)
-                stack += [nn.Conv2d(before, after, 3, padding=1), layers.norm(norm, after), layers.activation(activation)]
+                stack += [nn.Conv2d(before, after, 3, padding=1), layers.norm(norm, after)]
+                stack.append(layers.activation(activation))
                 before = after
             stack.append(nn.MaxPool2d(2, ceil_mode=True))
         stack += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(before, num_outputs)]

@@ -1,5 +1,7 @@
 """Loss, γ and alignment against epochs: a colour a variant, the median over seeds as a line, smallest to largest as a band."""
 
+from collections.abc import Sequence
+
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
@@ -19,19 +21,19 @@ PANELS = {
 }
 
 
-def training_panels(runs: list[Run], rows: str | None = None) -> Figure:
+def training_panels(runs: list[Run], rows: Sequence[str] = ()) -> Figure:
     """Three panels a row: training loss, γ, and the cosine between update and way to the end (with its random-walk null, dashed).
 
     Args:
         runs: the figure's runs; diverged ones have no γ and are named in the legend.
-        rows: a varied key; each of its values gets a row of panels of its own, the other keys get the colours.
+        rows: varied keys; each combination of their values gets a row of panels, the other keys get the colours.
     """
     use_style()
-    facets = list(dict.fromkeys(label({rows: run.settings[rows]}) for run in runs)) if rows else [""]
+    row_of = {run.variant: label({key: run.settings[key] for key in rows}) for run in runs}
+    names = {run.variant: label({key: value for key, value in run.settings.items() if key not in rows}) for run in runs}
     table = epoch_table(runs)
-    names = {run.variant: label({k: v for k, v in run.settings.items() if k != rows}) or run.variant for run in runs}
-    row_of = {run.variant: label({rows: run.settings[rows]}) if rows else "" for run in runs}
     table = table.assign(name=table["variant"].map(names), row=table["variant"].map(row_of))
+    facets = list(dict.fromkeys(row_of.values()))
     colours = palette(list(dict.fromkeys(names.values())))
     figure, axes = plt.subplots(
         len(facets), 3, figsize=(13, 0.9 + 3.1 * len(facets)), squeeze=False, sharex=True, layout="constrained"
@@ -55,6 +57,9 @@ def _row(axes: list[Axes], table: pd.DataFrame, colours: dict, facet: str) -> No
 
 def _curves(axis: Axes, table: pd.DataFrame, column: str, colours: dict, dashed: bool = False) -> None:
     kept = table.dropna(subset=[column])
+    if kept.empty:  # epoch snapshots tell no cosine; a diverged run has no γ
+        axis.text(0.5, 0.5, "not recorded", transform=axis.transAxes, ha="center", color="0.4")
+        return
     sns.lineplot(
         data=kept,
         x="epoch",

@@ -40,4 +40,6 @@ def _one(key: str, value: Any) -> str:
         return NAMES[value]
     if isinstance(value, str | bool) and (key, value) in SWITCHES:
         return SWITCHES[key, value]
+    if key == "data.eigenvalues":
+        return "curvatures " + ", ".join(f"{number:g}" for number in value)
     return f"{key.rpartition('.')[2]} = {value}"

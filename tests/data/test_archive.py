@@ -1,0 +1,126 @@
+"""Archives: anybody's images, or one clear error."""
+
+import numpy as np
+import pytest
+import torch
+
+from trajreg.data.load import load
+from trajreg.data.spec import DataSpec
+from trajreg.errors import InputError
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (12, 6, 4, 3), dtype=np.uint8)
+LABELS = np.arange(12) % 3
+MASKS = np.arange(12 * 6 * 4).reshape(12, 6, 4) % 5
+CLASSIFIED = {"train_images": IMAGES, "train_labels": LABELS, "test_images": IMAGES[:5], "test_labels": LABELS[:5]}
+SEGMENTED = {"train_images": IMAGES, "train_masks": MASKS, "test_images": IMAGES[:5], "test_masks": MASKS[:5]}
+
+
+@pytest.fixture
+def loaded(tmp_path):
+    """Saves arrays to an archive and loads it with options."""
+
+    def save_and_load(arrays, **options):
+        np.savez(tmp_path / "a.npz", **arrays)
+        return load(DataSpec(name="archive", path=str(tmp_path / "a.npz"), **options))
+
+    return save_and_load
+
+
+def test_labels(loaded):
+    data = loaded(CLASSIFIED | {"train_stand_in": np.arange(2)})
+    assert (data.task, data.input_shape, data.num_classes) == ("classification", (3, 6, 4), 3)
+    assert data.train_targets.tolist() == LABELS.tolist()
+    assert data.test_inputs.shape == (5, 3, 6, 4)
+    pixels = IMAGES.transpose(0, 3, 1, 2).astype(float)
+    mean, std = (getattr(pixels, of)(axis=(0, 2, 3), keepdims=True) for of in ("mean", "std"))
+    np.testing.assert_allclose(data.train_inputs, (pixels - mean) / std, atol=1e-6)
+
+
+def test_grey_images_and_masks(loaded):
+    data = loaded(SEGMENTED | {"train_images": IMAGES[..., 0], "test_images": IMAGES[:5, ..., 0]})
+    assert (data.task, data.input_shape, data.num_classes) == ("segmentation", (1, 6, 4), 5)
+    np.testing.assert_array_equal(data.train_targets, MASKS)
+
+
+@pytest.mark.parametrize(("key", "option"), [({"ignore_index": np.array(4)}, {}), ({}, {"ignore_index": 4})])
+def test_void_is_no_class(loaded, key, option):
+    data = loaded(SEGMENTED | key, **option)
+    assert data.num_classes == 4
+    assert torch.equal(data.train_targets == -100, torch.from_numpy(MASKS == 4))
+
+
+def test_a_part_of_the_training_images_is_held_out(loaded):
+    data = loaded({"train_images": IMAGES, "train_labels": np.arange(12)}, num_test=4, num_train=7)
+    train, test = set(data.train_targets.tolist()), set(data.test_targets.tolist())
+    assert (len(train), len(test), train & test) == (7, 4, set())
+    assert data.num_classes == 12
+    assert (
+        data.checksum
+        == loaded({"train_images": IMAGES, "train_labels": np.arange(12)}, num_test=4, num_train=7).checksum
+    )
+
+
+def without(arrays, key):
+    return {name: array for name, array in arrays.items() if name != key}
+
+
+@pytest.mark.parametrize(
+    ("arrays", "options", "message"),
+    [
+        (without(CLASSIFIED, "train_images"), {}, "lacks the key train_images"),
+        (
+            without(CLASSIFIED, "train_labels"),
+            {},
+            "needs either the key train_labels or train_masks, it has train_images",
+        ),
+        ({"x": LABELS}, {}, "it has none of the known keys"),
+        (CLASSIFIED | SEGMENTED, {}, "needs either the key train_labels or train_masks"),
+        (without(CLASSIFIED, "test_labels"), {}, "lacks the key test_labels"),
+        (CLASSIFIED | {"train_labels": LABELS[:3]}, {}, r"images and labels do not fit .* \(12, 6, 4, 3\).* \(3,\)"),
+        (SEGMENTED | {"train_masks": MASKS[:, :2]}, {}, "images and masks do not fit"),
+        (CLASSIFIED | {"train_images": IMAGES / 255}, {}, "images have to be uint8 .* found train_images float64"),
+        (CLASSIFIED | {"train_images": IMAGES[:, 0, 0]}, {}, "images have to be uint8"),
+        (CLASSIFIED | {"train_labels": LABELS - 1}, {}, "labels have to be integers from 0, .* minimum -1"),
+        (CLASSIFIED | {"train_labels": LABELS / 2}, {}, "labels have to be integers from 0"),
+        (CLASSIFIED | {"test_images": IMAGES[:5, :3]}, {}, "train_images and test_images differ in size"),
+        (CLASSIFIED, {"ignore_index": 1}, "ignore_index = 1 is for masks"),
+        (CLASSIFIED, {"num_test": 6}, "num_test of archive is 6, but there are only 5 samples"),
+        (SEGMENTED | {"ignore_index": np.array([1, 2])}, {}, "ignore_index has to be an integer"),
+        (SEGMENTED | {"test_masks": MASKS[:5] * 0}, {"ignore_index": 0}, "every pixel is ignore_index = 0"),
+        (
+            {"train_images": IMAGES, "train_labels": LABELS},
+            {},
+            "has no test_images; num_test says how many to hold out",
+        ),
+        ({"train_images": IMAGES, "train_labels": LABELS}, {"num_test": 12}, "num_test = 12 leaves nothing of archive"),
+        (
+            CLASSIFIED | {"train_labels": LABELS.astype(object)},
+            {},
+            "corrupt, not an .npz file, or holds Python objects",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(loaded, arrays, options, message):
+    with pytest.raises(InputError, match=message):
+        loaded(arrays, **options)
+
+
+@pytest.mark.parametrize("spoil", ["text", "array", "empty", "cut", "flipped"])
+def test_a_file_that_is_no_archive_is_refused(tmp_path, spoil):
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, **CLASSIFIED)
+    whole = path.read_bytes()
+    if spoil == "array":
+        with path.open("wb") as file:
+            np.save(file, LABELS)
+    else:
+        spoilt = {"text": b"images", "empty": b"", "cut": whole[:-99], "flipped": whole[:90] + b"xyz" + whole[93:]}
+        path.write_bytes(spoilt[spoil])
+    with pytest.raises(InputError, match=r"a\.npz is corrupt, not an \.npz file"):
+        load(DataSpec(name="archive", path=str(path)))
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(InputError, match=r"archive nowhere/a\.npz is missing"):
+        load(DataSpec(name="archive", path="nowhere/a.npz"))

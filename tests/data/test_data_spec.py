@@ -1,0 +1,95 @@
+"""Data specs: defaults are resolved, options that do not fit are refused in words."""
+
+from typing import get_args
+
+import pytest
+
+from trajreg.data.load import DATASETS
+from trajreg.data.sources import SOURCES, source_checksum
+from trajreg.data.spec import OPTIONS, DataSpec
+from trajreg.errors import InputError
+
+
+def parse(**values):
+    return DataSpec.parse(values, "a.yaml")
+
+
+def test_the_names_are_those_of_the_dicts():
+    names = list(get_args(DataSpec.model_fields["name"].annotation))
+    assert names == list(OPTIONS) == list(DATASETS)
+    assert {*names} - {"archive"} == SOURCES.keys()
+
+
+@pytest.mark.parametrize(
+    ("values", "resolved"),
+    [
+        ({"name": "digits10"}, {"num_train": None, "canvas": None}),
+        ({"name": "digits100", "num_train": None}, {"num_train": 2000, "num_test": 500}),
+        (
+            {"name": "digits_seg", "canvas": 24},
+            {"num_train": 512, "num_test": 128, "canvas": 24, "digits_per_image": 2},
+        ),
+        ({"name": "quadratic", "eigenvalues": [2, 0.5]}, {"num_train": None, "eigenvalues": (2.0, 0.5)}),
+    ],
+)
+def test_the_sets_defaults_are_in_the_spec(values, resolved):
+    spec = parse(**values)
+    assert {option: getattr(spec, option) for option in resolved} == resolved
+    assert parse(**spec.model_dump(mode="json")) == spec
+    assert hash(parse(**values)) == hash(spec)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "a.yaml: name is missing"),
+        ({"name": ["digits10"]}, "a.yaml: name = "),
+        ({"name": "mnist"}, "a.yaml: name = 'mnist': input should be 'digits10', .*'quadratic'"),
+        ({"name": "digits10", "num_train": 0}, "a.yaml: num_train = 0: .* greater than or equal to 1"),
+        ({"name": "digits10", "num_train": 1.0}, "num_train = 1.0: .*integer"),
+        ({"name": "digits10", "folder": "x"}, "folder is not a known key"),
+        ({"name": "digits10", "canvas": 16}, "canvas = 16 is an option of digits_seg; digits10 takes none"),
+        ({"name": "cifar10", "path": "x"}, "path = 'x' is an option of archive; cifar10 takes none"),
+        ({"name": "digits_seg", "ignore_index": 0}, "ignore_index = 0 is an option of archive; digits_seg takes none"),
+        (
+            {"name": "quadratic", "eigenvalues": [1.0], "num_test": 3},
+            "num_test = 3 is an option of .*; quadratic takes none",
+        ),
+        ({"name": "digits_seg", "canvas": 15}, "canvas = 15 is too small for digits_per_image = 2 .* 16 is the least"),
+        ({"name": "digits_seg", "digits_per_image": 5}, "canvas = 16 is too small for digits_per_image = 5 .* 24 is"),
+        ({"name": "quadratic"}, "quadratic needs eigenvalues"),
+        ({"name": "archive"}, "archive needs path"),
+        ({"name": "quadratic", "eigenvalues": []}, "eigenvalues = .*at least 1"),
+        ({"name": "quadratic", "eigenvalues": [1.0, 0.0]}, "eigenvalues.1 = 0.0: .*greater than 0"),
+        ({"name": "quadratic", "eigenvalues": ["1"]}, "eigenvalues.0 = '1'"),
+        ({"name": "quadratic", "eigenvalues": [1, 2], "num_train": 1}, "num_train = 1 is less than the 2 eigenvalues"),
+    ],
+)
+def test_bad_values_are_refused(values, message):
+    with pytest.raises(InputError, match=message):
+        parse(**values)
+
+
+def test_sources_are_known_without_loading():
+    assert source_checksum(parse(name="quadratic", eigenvalues=[1.0])) == "closed-form"
+    assert source_checksum(parse(name="digits10")) == source_checksum(parse(name="digits_seg"))
+
+
+def test_the_official_checksums_are_torchvisions():
+    datasets = pytest.importorskip("torchvision").datasets
+    assert SOURCES["cifar10"] == f"md5:{datasets.CIFAR10.tgz_md5}"
+    assert SOURCES["cifar100"] == f"md5:{datasets.CIFAR100.tgz_md5}"
+    pets = (md5 for _, md5 in datasets.OxfordIIITPet._RESOURCES)
+    assert SOURCES["oxford_pets"] == f"md5:{'+'.join(pets)}"
+
+
+def test_the_source_of_an_archive_is_the_file(tmp_path):
+    path = tmp_path / "a.npz"
+    spec = parse(name="archive", path=str(path))
+    with pytest.raises(InputError, match=r"a\.npz cannot be read: No such file"):
+        source_checksum(spec)
+    path.write_bytes(b"one")
+    before = source_checksum(spec)
+    assert before == source_checksum(spec) == "sha256:7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"
+    path.write_bytes(b"other")
+    assert source_checksum(spec) != before

@@ -1,0 +1,170 @@
+"""What every network keeps to, and the sizes known from the literature."""
+
+import hashlib
+
+import pytest
+import torch
+from torch import nn
+
+from trajreg.errors import InputError
+from trajreg.models.build import MODELS, build
+from trajreg.models.layers import ACTIVATIONS, initialise
+from trajreg.models.spec import OPTIONS, ModelSpec
+
+SHAPE = (2, 8, 8)
+NUM_OUTPUTS = 3
+
+
+def seeded(spec, shape=SHAPE, num_outputs=NUM_OUTPUTS, seed=0):
+    torch.manual_seed(seed)
+    return build(spec, shape, num_outputs)
+
+
+def small(name, **options):
+    sizes = {"mlp": {"hidden": (8, 8)}, "unet": {"width": 1 / 16, "depth": 2}}
+    return ModelSpec(name=name, **sizes.get(name, {"width": 1 / 16}), **options)
+
+
+def weights_bytes(model):
+    return hashlib.sha256(b"".join(tensor.numpy().tobytes() for tensor in model.state_dict().values())).hexdigest()
+
+
+@pytest.mark.parametrize("norm", ["none", "batch"])
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_contract(name, activation, norm):
+    spec = small(name, activation=activation, norm=norm)
+    model = seeded(spec)
+    inputs = torch.randn(4, *SHAPE)
+    outputs = model(inputs)
+    assert outputs.shape == ((4, NUM_OUTPUTS, *SHAPE[1:]) if name == "unet" else (4, NUM_OUTPUTS))
+    assert outputs.isfinite().all()
+    targets = torch.randint(NUM_OUTPUTS, (4, *outputs.shape[2:]))
+    nn.functional.cross_entropy(outputs, targets).backward()
+    for key, weight in model.named_parameters():
+        assert weight.grad is not None, key
+        assert weight.grad.isfinite().all(), key
+        assert weight.dim() == 1 or weight.grad.any(), key  # a bias before batch norm has no effect
+    assert any(isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) for layer in model.modules()) == (norm == "batch")
+    assert weights_bytes(seeded(spec)) == weights_bytes(seeded(spec)) != weights_bytes(seeded(spec, seed=1))
+
+
+# 10 or 100 classes, 3 channels, batch norm: as counted for the nets of github.com/kuangliu/pytorch-cifar, the U-Net
+# (one class) for that of github.com/milesial/Pytorch-UNet with transposed convolutions
+@pytest.mark.parametrize(
+    ("name", "num_outputs", "num_weights"),
+    [
+        ("vgg11", 10, 9_231_114),
+        ("vgg13", 10, 9_416_010),
+        ("vgg16", 10, 14_728_266),
+        ("resnet18", 10, 11_173_962),
+        ("resnet18", 100, 11_220_132),
+        ("resnet34", 10, 21_282_122),
+        ("unet", 1, 31_037_633),
+    ],
+)
+def test_sizes_are_those_of_the_literature(name, num_outputs, num_weights):
+    with torch.device("meta"):
+        model = build(ModelSpec(name=name), (3, 32, 32), num_outputs)
+    assert sum(weight.numel() for weight in model.parameters()) == num_weights
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if "skip" in OPTIONS[name]])
+def test_without_skips_there_are_fewer_weights(name):
+    sizes = [sum(w.numel() for w in seeded(small(name, skip=skip)).parameters()) for skip in (True, False)]
+    assert sizes[0] > sizes[1]
+    model = seeded(small(name, skip=False))
+    model(torch.randn(2, *SHAPE)).sum().backward()
+    assert all(weight.grad is not None for weight in model.parameters())
+
+
+def test_a_resnet_without_skips_is_a_plain_stack():
+    model = seeded(small("resnet18", skip=False, norm="none", activation="identity")).eval()
+    x, y = torch.randn(2, 3, *SHAPE)
+    additive = model(x + y) - model(x) - model(y) + model(torch.zeros_like(x))
+    torch.testing.assert_close(additive, torch.zeros_like(additive), atol=1e-5, rtol=0)
+    assert all(block.shortcut is None for block in model if hasattr(block, "shortcut"))
+
+
+@pytest.mark.parametrize("name", ["resnet18", "unet"])
+def test_convolutions_have_biases_exactly_when_no_norm_follows(name):
+    for norm in ("none", "batch"):
+        layers = seeded(small(name, norm=norm)).named_modules()
+        convs = [layer for key, layer in layers if isinstance(layer, nn.Conv2d) and key != "head"]
+        assert convs
+        assert all((conv.bias is not None) == (norm == "none") for conv in convs)
+
+
+def test_an_mlp_without_hidden_layers_is_a_linear_map():
+    model = seeded(ModelSpec(name="mlp", hidden=(), bias=False), (5,), 1)
+    (weight,) = model.parameters()
+    inputs = torch.randn(4, 5)
+    assert torch.equal(model(inputs), inputs @ weight.t())
+
+
+@pytest.mark.parametrize("name", ["mlp", "vgg11"])
+def test_dropout_acts_in_training_only(name):
+    model, inputs = seeded(small(name, dropout=0.5, norm="none", init="kaiming")), torch.randn(4, *SHAPE)
+    assert not torch.equal(model(inputs), model(inputs))
+    model.eval()
+    assert torch.equal(model(inputs), model(inputs))
+
+
+@pytest.mark.parametrize(("shape", "side"), [((1, 8, 8), 8), ((1, 16, 24), 24)])
+def test_unet_names_the_side_that_does_not_fit(shape, side):
+    with pytest.raises(InputError, match=rf"depth = 4 takes images whose sides are divisible by 16, not {side};"):
+        build(ModelSpec(name="unet"), shape, 2)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "mlp"])
+def test_vectors_are_no_images(name):
+    with pytest.raises(InputError, match=rf"{name} takes images \(channels, height, width\), not shape \(7,\)"):
+        build(ModelSpec(name=name), (7,), 2)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_default_initialisation_is_pytorchs(name):
+    model = seeded(small(name))
+    torch.manual_seed(0)
+    for layer in model.modules():  # in the order of their construction
+        if hasattr(layer, "reset_parameters"):
+            before = [weight.clone() for weight in layer.parameters()]
+            layer.reset_parameters()
+            assert all(map(torch.equal, before, layer.parameters()))
+    before = weights_bytes(model)
+    initialise(model, "default", "relu")
+    assert weights_bytes(model) == before
+
+
+@pytest.mark.parametrize("init", ["kaiming", "xavier"])
+@pytest.mark.parametrize(
+    ("layer", "fan_in", "fan_out"),
+    [
+        (nn.Linear(300, 200), 300, 200),
+        (nn.Conv2d(40, 60, 3), 40 * 9, 60 * 9),
+        (nn.ConvTranspose2d(80, 120, 2, stride=2), 80 * 4, 120 * 4),
+    ],
+)
+def test_variances_follow_the_fans(layer, fan_in, fan_out, init):
+    torch.manual_seed(0)
+    initialise(layer, init, "relu")
+    wanted = 2 / fan_out if init == "kaiming" else 2 / (fan_in + fan_out)
+    assert layer.weight.var().item() == pytest.approx(wanted, rel=0.05)
+    assert (layer.weight.abs().max() < (3 * wanted) ** 0.5 * 1.001) == (init == "xavier")
+    assert not layer.bias.any()
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
+def test_kaiming_keeps_the_variance_through_a_deep_net_where_default_does_not(activation):
+    variances = {}
+    for init in ("kaiming", "default"):
+        spec = ModelSpec(name="mlp", hidden=(256,) * 20, activation=activation, init=init)
+        variances[init] = seeded(spec, (256,), 256)(torch.randn(64, 256)).var().item()
+    assert 0.1 < variances["kaiming"] < 10
+    assert variances["default"] < 1e-2 * variances["kaiming"]
+
+
+def test_initialisation_leaves_norms_alone():
+    model = seeded(small("resnet18", init="kaiming"))
+    norms = [layer for layer in model.modules() if isinstance(layer, nn.BatchNorm2d)]
+    assert all((layer.weight == 1).all() and (layer.bias == 0).all() for layer in norms)
