@@ -8,6 +8,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from trajreg.plots.style import palette, use_style
 from trajreg.studies.labels import label
@@ -15,9 +16,9 @@ from trajreg.studies.run import Run
 from trajreg.studies.tables import epoch_table
 
 PANELS = {
-    "train_loss": ("training loss", "mean mini-batch loss of the epoch"),
-    "gamma": ("regularity γ", "γ of the epoch (gap-weighted)"),
-    "cosine": ("alignment with the path ahead", "cosine, median of the epoch"),
+    "train_loss": ("training loss", "loss, mean of the epoch"),
+    "gamma": ("regularity γ", "γ of the epoch"),
+    "cosine": ("alignment with the end point", "cosine, median of the epoch"),
 }
 
 
@@ -38,10 +39,12 @@ def training_panels(runs: list[Run], rows: Sequence[str] = ()) -> Figure:
     figure, axes = plt.subplots(
         len(facets), 3, figsize=(13, 0.9 + 3.1 * len(facets)), squeeze=False, sharex=True, layout="constrained"
     )
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
     for facet, row in zip(facets, axes, strict=True):
         _row(row, table[table["row"] == facet], colours, facet)
     for axis in axes[-1]:
         axis.set_xlabel("epoch")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     _legend(figure, colours, runs, names)
     return figure
 
@@ -83,5 +86,5 @@ def _legend(figure: Figure, colours: dict, runs: list[Run], names: dict[str, str
         Line2D([], [], color=colour, linewidth=2.5, label=name + (f" ({diverged[name]} diverged)" if diverged[name] else ""))
         for name, colour in colours.items()
     ]
-    entries.append(Line2D([], [], color="0.35", linestyle="--", linewidth=1.2, label="cosine of a random walk"))
-    figure.legend(handles=entries, loc="outside lower center", ncols=min(len(entries), 6), frameon=False)
+    entries.append(Line2D([], [], color="0.35", linestyle="--", linewidth=1.2, label="random walk"))
+    figure.legend(handles=entries, loc="outside lower center", ncols=min(len(entries), 7), frameon=False)

@@ -27,7 +27,7 @@ def plane_panels(runs: list[Run], minimiser: np.ndarray) -> Figure:
         name = run.variant if run.seed == 0 else None
         axes[-1].plot(steps["step"], steps["gamma"], color=colours[run.variant], alpha=0.75, linewidth=1.4, label=name)
     axes[-1].set(title="regularity along the way, all seeds", xlabel="step t", ylabel="$\\gamma_t$", ylim=(0, None))
-    axes[-1].legend(loc="lower right")
+    axes[-1].legend(loc="lower center")
     return figure
 
 

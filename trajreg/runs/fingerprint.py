@@ -12,8 +12,11 @@ NUMERICS = 1
 
 
 def identity(spec: TrainSpec) -> dict[str, Any]:
-    """The parts of a run's identity as plain data: the whole resolved spec, its data's checksum, the numerics version."""
-    return {"spec": spec.model_dump(mode="json"), "data": source_checksum(spec.data), "numerics": NUMERICS}
+    """The parts of a run's identity as plain data: the whole resolved spec, its data's checksum, the numerics version.
+
+    The path of an archive is no part of it: the checksum of its content is.
+    """
+    return {"spec": spec.model_dump(mode="json", exclude={"data": {"path"}}), "data": source_checksum(spec.data), "numerics": NUMERICS}
 
 
 def fingerprint(spec: TrainSpec) -> str:

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from trajreg.data.dataset import Dataset
 
-EVAL_BATCH = 500
+EVAL_VALUES = 500 * 3 * 32 * 32  # input values of an evaluation batch: bounds its memory whatever the image's size
 
 
 def loss_function(task: str):
@@ -17,33 +17,34 @@ def loss_function(task: str):
 
 
 def num_correct(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """How many class labels (of samples or pixels) are right, as a tensor on the device."""
-    return (outputs.argmax(dim=1) == targets).sum()
+    """(2,) how many class labels (of samples or pixels) are right, and how many there are; ignored ones (−100) count nowhere."""
+    return torch.stack([(outputs.argmax(dim=1) == targets).sum(), (targets >= 0).sum()])
 
 
 @torch.no_grad()
 def evaluate(model: nn.Module, data: Dataset) -> dict[str, float]:
     """Loss and, where there are classes, accuracy on the test set in eval mode; mean IoU too for segmentation.
 
-    Accuracy is over pixels for segmentation. Mean IoU is the mean over classes that occur in targets or predictions of
+    Loss and accuracy are over pixels for segmentation. Mean IoU is the mean over classes that occur in targets or predictions of
     intersection / union over the whole test set; ignored pixels (target −100) count nowhere.
     """
     was_training = model.training
     model.eval()
     loss_of, classes = loss_function(data.task), data.num_classes
-    total, confusion = 0.0, torch.zeros(classes * classes, dtype=torch.int64)
-    for start in range(0, len(data.test_inputs), EVAL_BATCH):
-        inputs, targets = data.test_inputs[start : start + EVAL_BATCH], data.test_targets[start : start + EVAL_BATCH]
+    total, count, confusion = 0.0, 0, torch.zeros(classes * classes, dtype=torch.int64)
+    batch = max(1, EVAL_VALUES // data.test_inputs[0].numel())
+    for inputs, targets in zip(data.test_inputs.split(batch), data.test_targets.split(batch), strict=True):
         outputs = model(inputs)
-        total += float(loss_of(outputs, targets)) * len(inputs)
+        known = torch.ones_like(targets, dtype=torch.bool) if data.task == "regression" else targets >= 0
+        total += float(loss_of(outputs, targets)) * int(known.sum())
+        count += int(known.sum())
         if data.task != "regression":
-            known = targets >= 0
             pairs = targets[known] * classes + outputs.argmax(dim=1)[known]
             confusion += torch.bincount(pairs.cpu(), minlength=classes * classes)
     model.train(was_training)
-    result = {"test_loss": total / len(data.test_inputs)}
+    counts = confusion.view(classes, classes).double()
+    result = {"test_loss": total / count}
     if data.task != "regression":
-        counts = confusion.view(classes, classes).double()
         result["test_accuracy"] = float(counts.trace() / counts.sum())
     if data.task == "segmentation":
         union = counts.sum(0) + counts.sum(1) - counts.diag()

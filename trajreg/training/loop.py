@@ -46,9 +46,10 @@ def train(spec: TrainSpec, data: Dataset, progress: Callable[[int, float], None]
     """Train one net and record its trajectory. Same spec, same machine, same threads: same bytes.
 
     `progress(epoch, train_loss)` is called after each epoch. Raises InputError when the batch is larger than the data, the device
-    is not there, or the recording would not fit; before anything is trained.
+    is not there, the model does not fit the task, or the recording would not fit; before anything is trained.
     """
-    data, batch_size = _on_device(spec, data), spec.batch_size or len(data.train_inputs)
+    _check(spec, data)
+    data, batch_size = data.to(spec.device), spec.batch_size or len(data.train_inputs)
     steps_per_epoch = len(data.train_inputs) // batch_size
     with _deterministic(), global_stream(spec.seed, "init"):
         model = build(spec.model, data.input_shape, data.num_classes).to(spec.device)
@@ -88,7 +89,7 @@ def _train_epoch(
     batches: torch.Tensor,
 ) -> dict[str, float]:
     """One pass over `batches` (steps, batch) of indices; the train accuracy where there are classes."""
-    loss_of, correct, labels = loss_function(data.task), [], 0
+    loss_of, correct = loss_function(data.task), []
     model.train()
     for batch in batches:
         inputs, targets = data.train_inputs[batch], data.train_targets[batch]
@@ -100,18 +101,21 @@ def _train_epoch(
             optimizer.step()
         if data.task != "regression":
             correct.append(num_correct(outputs.detach(), targets))
-            labels += int(targets.numel())
-    return {"train_accuracy": float(torch.stack(correct).sum()) / labels} if labels else {}
+    if not correct:
+        return {}
+    right, labels = torch.stack(correct).sum(dim=0).tolist()
+    return {"train_accuracy": right / labels}
 
 
-def _on_device(spec: TrainSpec, data: Dataset) -> Dataset:
+def _check(spec: TrainSpec, data: Dataset) -> None:
     if spec.batch_size is not None and spec.batch_size > len(data.train_inputs):
         raise InputError(
             f"batch_size = {spec.batch_size} is larger than the {len(data.train_inputs)} training samples of {spec.data.name}"
         )
     if spec.device == "cuda" and not torch.cuda.is_available():
         raise InputError("device = 'cuda', but PyTorch sees no GPU here; use device: cpu or another profile")
-    return data.to(spec.device)
+    if (data.task == "segmentation") != (spec.model.name == "unet"):
+        raise InputError(f"model {spec.model.name} does not fit {spec.data.name}, whose task is {data.task}: unet is for segmentation")
 
 
 @contextmanager

@@ -1,0 +1,32 @@
+"""A copy of the project in which tests may run the pipeline, spoil things and repair them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def copy_project(target: Path) -> Path:
+    """What the pipeline reads, in a folder of its own: params, notebooks, the library's text, the lock file."""
+    for folder in ("params", "notebooks", "trajreg"):
+        shutil.copytree(ROOT / folder, target / folder, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
+    shutil.copy(ROOT / "requirements.lock", target)
+    return target
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Path:
+    """A project copy in which the whole smoke profile has been made. Read only: take `project` to change things."""
+    from trajreg.pipeline import Pipeline
+
+    top = copy_project(tmp_path_factory.mktemp("finished"))
+    assert Pipeline(top, "smoke").all()
+    return top
+
+
+@pytest.fixture
+def project(finished, tmp_path) -> Path:
+    """A copy of the finished project, to be spoilt. Nothing in it depends on where it lies."""
+    return Path(shutil.copytree(finished, tmp_path / "project"))

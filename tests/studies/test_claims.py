@@ -1,0 +1,192 @@
+"""The rule that turns pairs into verdicts: limits, censoring, divergence, and its error rate by simulation."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from trajreg.studies import claims
+from trajreg.studies.claims import describe_rule, error_rate, ledger, order_statistic, paired_effect, paired_interval, verdict
+from trajreg.studies.run import Run
+from trajreg.studies.spec import ClaimSpec, FigureSpec
+
+INF = math.inf
+
+
+def claim(**changes):
+    base = {
+        "id": "c",
+        "text": "t",
+        "source": "ours",
+        "metric": "gamma",
+        "direction": "higher",
+        "effect": "ratio",
+        "smallest_effect": 1.1,
+        "treatment": {"model.norm": "batch"},
+        "control": {"model.norm": "none"},
+    }
+    return ClaimSpec.parse(base | changes, "test")
+
+
+def figure(seeds=5, claims=(), vary=None):
+    values = {
+        "figure": "fig04",
+        "title": "t",
+        "caption": "c",
+        "status": "paper",
+        "base": {
+            "data": {"name": "digits10"},
+            "model": {"name": "vgg11"},
+            "optimizer": {"name": "sgd", "lr": 0.1},
+            "num_epochs": 3,
+        },
+        "vary": vary or {"model.norm": ["batch", "none"]},
+        "seeds": seeds,
+        "claims": [one.model_dump() for one in claims],
+    }
+    return FigureSpec.parse(values, "test")
+
+
+def fake_runs(figure, value, losses=lambda settings, seed: [1.0, 1.0, 1.0], diverged=lambda settings, seed: False):
+    """Runs whose γ is value(settings, seed)."""
+    return [
+        Run(
+            variant.label,
+            variant.settings,
+            seed,
+            "f",
+            diverged(variant.settings, seed),
+            pd.DataFrame({"epoch": [1, 2, 3], "train_loss": losses(variant.settings, seed)}),
+            {"gamma": value(variant.settings, seed)},
+            steps=None,
+            iterates=None,
+        )
+        for variant in figure.variants()
+        for seed in range(figure.seeds)
+    ]
+
+
+def has_norm(settings):
+    return settings["model.norm"] == "batch"
+
+
+def one_row(one_claim, value, **kwargs):
+    spec = figure(claims=[one_claim])
+    table = ledger(spec, fake_runs(spec, value, **kwargs))
+    assert list(table) == claims.COLUMNS
+    assert len(table) == 1
+    return table.iloc[0]
+
+
+def test_a_clear_effect_is_replicated():
+    row = one_row(claim(), lambda settings, seed: (2.0 if has_norm(settings) else 1.0) * (1 + seed / 10))
+    assert (row["effect"], row["low"], row["high"]) == pytest.approx((2, 2, 2))
+    assert row["verdict"] == "replicated"
+    assert row["p_value"] == pytest.approx(1 / 32)
+    assert row["confidence"] == pytest.approx(15 / 16)
+
+
+def test_the_opposite_effect_is_not_replicated_and_a_mixed_one_is_inconclusive():
+    assert one_row(claim(), lambda s, seed: 1.0 if has_norm(s) else 2.0)["verdict"] == "not replicated"
+    assert one_row(claim(), lambda s, seed: 2.0 if has_norm(s) and seed else 1.0)["verdict"] == "inconclusive"
+
+
+def test_an_effect_smaller_than_the_one_that_counts_is_not_replicated():
+    row = one_row(claim(), lambda s, seed: 1.05 if has_norm(s) else 1.0)
+    assert row["verdict"] == "not replicated"
+    assert row["effect"] > 1
+
+
+def test_direction_lower_turns_ratio_and_difference_round():
+    halved = lambda s, seed: 1.0 if has_norm(s) else 2.0  # noqa: E731
+    assert one_row(claim(direction="lower"), halved)["effect"] == pytest.approx(2)
+    row = one_row(claim(direction="lower", effect="difference", smallest_effect=0.5), halved)
+    assert (row["effect"], row["verdict"]) == (pytest.approx(1), "replicated")
+
+
+def test_censored_runs_are_kept_in_their_place():
+    speed = claim(metric="epochs_to_loss", threshold=0.5, direction="lower")
+    reached = lambda s, seed: [0.9, 0.4, 0.3] if has_norm(s) else [1.0, 0.9, 0.8]  # noqa: E731
+    row = one_row(speed, lambda s, seed: 1.0, losses=reached)
+    assert row["censored"] == 5
+    assert (row["effect"], row["high"]) == (pytest.approx(2), INF)  # later than epoch 3, so at least 4 / 2
+    assert row["verdict"] == "replicated"
+    never = one_row(speed, lambda s, seed: 1.0)
+    assert math.isnan(never["effect"])
+    assert (never["low"], never["high"], never["verdict"]) == (0, INF, "inconclusive")
+
+
+def test_a_diverged_run_counts_against_its_variant():
+    row = one_row(claim(), lambda s, seed: math.nan, diverged=lambda s, seed: has_norm(s))
+    assert row["diverged"] == 5
+    assert row["verdict"] == "inconclusive"  # the controls have no value either
+    row = one_row(claim(), lambda s, seed: math.nan if has_norm(s) else 1.0, diverged=lambda s, seed: has_norm(s))
+    assert row["verdict"] == "not replicated"
+    row = one_row(claim(), lambda s, seed: 1.0, diverged=lambda s, seed: not has_norm(s) and seed == 0)
+    assert row["verdict"] == "inconclusive"
+    assert row["high"] == INF
+
+
+def test_every_open_combination_gets_a_row():
+    spec = figure(claims=[claim()], vary={"model.name": ["vgg11", "vgg16"], "model.norm": ["batch", "none"]})
+    table = ledger(spec, fake_runs(spec, lambda s, seed: 2.0 if has_norm(s) == (s["model.name"] == "vgg11") else 1.0))
+    assert list(table["where"]) == ["VGG-11", "VGG-16"]
+    assert list(table["verdict"]) == ["replicated", "not replicated"]
+
+
+@pytest.mark.parametrize(
+    ("treatment", "control", "expected"),
+    [
+        ((2, 2), (1, 1), (math.log(2), math.log(2))),
+        ((2, 2), (-1, -1), (INF, INF)),  # only one is positive: above any ratio
+        ((-2, -2), (1, 1), (-INF, -INF)),
+        ((-2, -2), (-1, -1), (-INF, INF)),  # a ratio of two negative numbers says nothing
+        ((4, INF), (2, 2), (math.log(2), INF)),
+        ((4, INF), (4, INF), (-INF, INF)),
+        ((-INF, -INF), (-INF, -INF), (-INF, INF)),  # both diverged
+    ],
+)
+def test_ratios_extend_to_what_has_no_logarithm(treatment, control, expected):
+    assert paired_effect(treatment, control, claim()) == pytest.approx(expected)
+
+
+def test_interval_of_exact_effects_is_between_order_statistics():
+    assert paired_interval([(x, x) for x in (3, 1, 2, 5, 4)]) == (1, 5, pytest.approx(1 - 2 / 32))
+    eleven = paired_interval([(x, x) for x in range(11)])
+    assert eleven[:2] == (2, 8)  # k = 3: P(Bin(11, ½) < 3) = 3.3 %
+
+
+@pytest.mark.parametrize(("n", "k"), [(1, 1), (4, 1), (5, 1), (7, 1), (8, 2), (11, 3), (20, 6)])
+def test_order_statistic_keeps_the_error_rate(n, k):
+    assert order_statistic(n) == k
+    assert n < 5 or error_rate(n) <= 0.05
+
+
+@pytest.mark.parametrize("n", [5, 6, 9])
+def test_error_rate_by_simulation(n):
+    # the true median effect is exactly the smallest that counts: "replicated" must be as rare as stated, whatever the distribution
+    rng = np.random.default_rng(n)
+    for draw in (rng.standard_normal, rng.standard_cauchy, lambda size: rng.exponential(size=size) - math.log(2)):
+        verdicts = []
+        for effects in draw((4000, n)):
+            low, high, _ = paired_interval([(x, x) for x in effects])
+            verdicts.append(verdict(low, high, 0.0, n))
+        stated = error_rate(n)
+        for wrong in ("replicated", "not replicated"):
+            assert abs(np.mean([v == wrong for v in verdicts]) - stated) < 4 * math.sqrt(stated / 4000)
+
+
+def test_few_seeds_never_reach_a_verdict():
+    assert verdict(5.0, 6.0, 0.0, 4) == "inconclusive"
+    assert verdict(5.0, 6.0, 0.0, 5) == "replicated"
+
+
+def test_the_rule_states_the_error_rates_of_the_ledger():
+    spec = figure(claims=[claim(), claim(id="d")])
+    text = describe_rule(ledger(spec, fake_runs(spec, lambda s, seed: 1.0)))
+    assert "at most 3.1% for one claim" in text
+    assert "2 rows" in text
+    assert "at most 6%" in text
+    assert "no verdict can be reached" in describe_rule(pd.DataFrame({"seeds": [2]}))
+    assert "Error rates" not in describe_rule(pd.DataFrame())

@@ -1,0 +1,229 @@
+"""The whole way on the smoke profile: every notebook runs, only what changed is redone, and what fails is told."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from trajreg.cli import main
+from trajreg.errors import InputError
+from trajreg.pipeline import Pipeline
+from trajreg.runs.keys import parameter_names
+from trajreg.runs.study import PATHS
+from trajreg.runs.tree import ResultsTree
+from trajreg.studies.params import figure_files, load_figure, load_yaml
+from trajreg.studies.spec import FigureSpec
+
+ROOT = Path(__file__).resolve().parent.parent
+FIGURES = list(figure_files(ROOT / "params", "smoke"))
+
+
+class Console:
+    """Collects what a pipeline says."""
+
+    def __init__(self, top, **options):
+        self.lines = []
+        self.pipeline = Pipeline(top, "smoke", say=self.lines.append, **options)
+
+    @property
+    def text(self):
+        return "\n".join(self.lines)
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def stamps(tree):
+    return {path: path.stat().st_mtime_ns for path in tree.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_every_notebook_leaves_figure_table_claims_and_page(finished, figure):
+    tree = finished / "results" / "smoke" / "local"
+    for product in ("figures/{}.png", "figures/{}.svg", "tables/{}.csv", "values/{}.csv", "claims/{}.csv", "pages/{}.html"):
+        assert (tree / product.format(figure)).stat().st_size > 0
+    known = ResultsTree(tree).provenance(figure)
+    assert known["params"].startswith(f"params/smoke/{figure}")
+    assert len(pd.read_csv(tree / "values" / f"{figure}.csv")) == len(set(known["runs"]))
+
+
+def test_the_manifest_tells_where_the_numbers_come_from(finished):
+    tree = finished / "results" / "smoke" / "local"
+    manifest = json.loads((tree / "manifest.json").read_text())
+    assert manifest["source"].keys() == {"commit", "dirty", "lock"}
+    assert manifest["machine"]["torch"]
+    assert list(manifest["figures"]) == FIGURES
+    assert manifest["data_checksums"]
+    assert (tree / "index.html").exists()
+    assert not (tree.with_name("local.partial")).exists() or not any(tree.with_name("local.partial").iterdir())
+
+
+def test_nothing_changed_nothing_done(project):
+    before = stamps(project)
+    console = Console(project)
+    started = time.perf_counter()
+    assert console.pipeline.all()
+    assert time.perf_counter() - started < 5
+    assert "0 trained" in console.text
+    assert "0 drawn" in console.text
+    assert "report:" not in console.text
+    assert stamps(project) == before
+
+
+def test_touching_redoes_nothing(project):
+    for path in project.rglob("*"):
+        os.utime(path)
+    console = Console(project)
+    assert console.pipeline.all()
+    assert "0 trained" in console.text
+    assert "0 drawn" in console.text
+
+
+def test_editing_a_notebooks_plot_code_redraws_that_figure_only(project):
+    edit(project / "notebooks" / "fig04_vgg_batchnorm.ipynb", "training_panels(runs, rows=", "training_panels(runs[:], rows=")
+    console = Console(project)
+    assert console.pipeline.all()
+    assert "0 trained" in console.text
+    assert "1 drawn" in console.text
+    assert "fig04" in console.text
+
+
+def test_editing_the_code_of_one_kind_of_plot_redraws_the_figures_that_use_it(project):
+    edit(project / "trajreg" / "plots" / "plane.py", "levels=9", "levels=7")
+    waiting = [job.figure.figure for job in Console(project).pipeline.jobs if not job.is_ready()]
+    assert waiting == ["fig01"]
+
+
+def test_editing_params_redoes_what_depends_on_them(project):
+    edit(project / "params" / "smoke" / "fig04_vgg_batchnorm.yaml", "seeds: 2", "seeds: 3")
+    console = Console(project)
+    assert console.pipeline.all()
+    assert "2 trained" in console.text
+    assert "1 drawn" in console.text
+
+
+def test_a_notebook_that_raises_is_kept_and_the_others_finish(project):
+    edit(project / "notebooks" / "fig04_vgg_batchnorm.ipynb", "ledger = study", "1 / 0\\nledger = study")
+    edit(project / "notebooks" / "fig01_illustration.ipynb", "minimiser=np.ones(2)", "minimiser=1.0 * np.ones(2)")
+    console = Console(project)
+    assert not console.pipeline.all()
+    tree = project / "results" / "smoke" / "local"
+    assert re.search(r"error: fig04, cell \d+: ZeroDivisionError: division by zero\n.*results/smoke/local/failed/fig04.ipynb", console.text)
+    assert "1 drawn, 1 failed" in console.text
+    assert "ZeroDivisionError" in (tree / "failed" / "fig04.ipynb").read_text()
+    assert "ZeroDivisionError" in (tree / "index.html").read_text()
+    assert ResultsTree(tree).figures() == [figure for figure in FIGURES if figure != "fig04"]
+    edit(project / "notebooks" / "fig04_vgg_batchnorm.ipynb", "1 / 0\\n", "")
+    assert Console(project).pipeline.all()
+    assert not list((tree / "failed").glob("fig04*"))
+
+
+def test_a_corrupt_run_is_trained_again_and_its_figure_comes_out_the_same(project):
+    runs = project / "results" / "smoke" / "runs"
+    name = ResultsTree(project / "results" / "smoke" / "local").provenance("fig04")["runs"][0]
+    (runs / name / "steps.parquet").write_bytes(b"")
+    console = Console(project)
+    assert console.pipeline.all()
+    assert "1 trained" in console.text
+    assert (runs / "corrupt" / name).is_dir()
+
+
+def test_results_are_compared_with_the_newest_reference(project):
+    assert Console(project, version="v1").pipeline.all()
+    console = Console(project)
+    assert console.pipeline.verify()
+    assert "against results/smoke/v1" in console.text
+    assert f"{len(FIGURES)} figures with the same bytes, 0 problems" in console.text
+    values = project / "results" / "smoke" / "v1" / "values" / "fig04.csv"
+    table = pd.read_csv(values)
+    table["final_train_loss"] += 100 * table["final_train_loss"].std()
+    table.to_csv(values, index=False)
+    provenance = values.parents[1] / "provenance" / "fig04.json"
+    known = json.loads(provenance.read_text())
+    known["outputs"].pop("values/fig04.csv")
+    provenance.write_text(json.dumps(known))
+    console = Console(project)
+    assert not console.pipeline.verify()
+    assert "fig04: same hardware and versions, but other numbers in final_train_loss" in console.text
+    assert re.search(r"fig04, .*: final_train_loss = .* in the reference, allowed is ±", console.text)
+
+
+def test_a_finished_reference_is_never_overwritten(project):
+    assert Console(project, version="v1").pipeline.all()
+    with pytest.raises(InputError, match="results/smoke/v1 is a finished reference and never overwritten"):
+        Console(project, version="v1").pipeline.all()
+
+
+def test_status_and_why(project, monkeypatch, capsys):
+    monkeypatch.chdir(project)
+    assert main(["status", "--profile", "smoke"]) == 0
+    assert capsys.readouterr().out.count("ready") == len(FIGURES)
+    name = ResultsTree(project / "results" / "smoke" / "local").provenance("fig04")["runs"][0]
+    assert main(["why", name[:8], "--profile", "smoke"]) == 0
+    shown = capsys.readouterr().out
+    assert f"run {name}, wanted by fig04: stored" in shown
+    assert "spec.seed: 0 here, 1 there" in shown
+    assert main(["diff", "local", "v7", "--profile", "smoke"]) == 2
+    assert "results/smoke/v7 holds no finished figure" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--profile", "nope"], "error: profile 'nope' is unknown, choose from digits, paper, smoke"),
+        (["all", "--profile", "smoke", "--figures", "fig77"], "error: figure 'fig77' is unknown in profile 'smoke', choose from fig01"),
+        (["report", "--profile", "smoke", "--version", "other"], "error: nothing to report in results/smoke/other"),
+        (["run", "--profile", "paper", "--figures", "fig04"], "error: device = 'cuda', but PyTorch sees no GPU here"),
+    ],
+)
+def test_bad_input_is_one_error_and_status_2(finished, monkeypatch, capsys, arguments, message):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.chdir(finished)
+    assert main(arguments) == 2
+    shown = capsys.readouterr().err
+    assert message in shown
+    assert "Traceback" not in shown
+
+
+def test_outside_a_checkout_the_command_says_so(tmp_path):
+    done = subprocess.run([sys.executable, "-m", "trajreg", "status"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "is not inside a trajreg checkout" in done.stderr
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("fig*.ipynb")), ids=lambda path: path.stem)
+def test_the_parameters_cell_holds_the_digits_params(path):
+    cells = json.loads(path.read_text())["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    parameters = {}
+    exec("".join(next(cell["source"] for cell in code if "parameters" in cell["metadata"].get("tags", ()))), parameters)
+    assert set(parameter_names(path)) == {*FigureSpec.model_fields, *PATHS}
+    for profile in ("digits", "smoke", "paper"):
+        assert set(load_yaml(ROOT / "params" / profile / f"{path.stem}.yaml")) == set(FigureSpec.model_fields)
+    values = {key: parameters[key] for key in FigureSpec.model_fields}
+    assert FigureSpec.parse(values, path.name) == load_figure(ROOT / "params" / "digits" / f"{path.stem}.yaml")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_notebooks_are_short_and_carry_no_output(path):
+    code = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+    assert len(code) <= 6
+    assert not any(cell["outputs"] or cell["execution_count"] for cell in code)
+    assert max(len("".join(cell["source"]).splitlines()) for cell in code[1:]) <= 15
+
+
+def test_a_notebook_with_other_parameters_is_refused(project):
+    edit(project / "notebooks" / "fig04_vgg_batchnorm.ipynb", "seeds = 5", "seed = 5")
+    with pytest.raises(InputError, match=r"fig04_vgg_batchnorm.ipynb: the parameters cell must assign .*missing: \['seeds'\], unknown: \['seed'\]"):
+        Console(project).pipeline.jobs  # noqa: B018 - a property that reads
