@@ -11,7 +11,9 @@ ROOT = Path(__file__).resolve().parent.parent
 def copy_project(target: Path) -> Path:
     """What the pipeline reads, in a folder of its own: params, notebooks, the library's text, the lock file."""
     for folder in ("params", "notebooks", "trajreg"):
-        shutil.copytree(ROOT / folder, target / folder, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
+        shutil.copytree(
+            ROOT / folder, target / folder, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+        )
     shutil.copy(ROOT / "requirements.lock", target)
     return target
 

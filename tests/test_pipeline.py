@@ -49,7 +49,14 @@ def stamps(tree):
 @pytest.mark.parametrize("figure", FIGURES)
 def test_every_notebook_leaves_figure_table_claims_and_page(finished, figure):
     tree = finished / "results" / "smoke" / "local"
-    for product in ("figures/{}.png", "figures/{}.svg", "tables/{}.csv", "values/{}.csv", "claims/{}.csv", "pages/{}.html"):
+    for product in (
+        "figures/{}.png",
+        "figures/{}.svg",
+        "tables/{}.csv",
+        "values/{}.csv",
+        "claims/{}.csv",
+        "pages/{}.html",
+    ):
         assert (tree / product.format(figure)).stat().st_size > 0
     known = ResultsTree(tree).provenance(figure)
     assert known["params"].startswith(f"params/smoke/{figure}")
@@ -89,7 +96,11 @@ def test_touching_redoes_nothing(project):
 
 
 def test_editing_a_notebooks_plot_code_redraws_that_figure_only(project):
-    edit(project / "notebooks" / "fig04_vgg_batchnorm.ipynb", "training_panels(runs, rows=", "training_panels(runs[:], rows=")
+    edit(
+        project / "notebooks" / "fig04_vgg_batchnorm.ipynb",
+        "training_panels(runs, rows=",
+        "training_panels(runs[:], rows=",
+    )
     console = Console(project)
     assert console.pipeline.all()
     assert "0 trained" in console.text
@@ -117,7 +128,10 @@ def test_a_notebook_that_raises_is_kept_and_the_others_finish(project):
     console = Console(project)
     assert not console.pipeline.all()
     tree = project / "results" / "smoke" / "local"
-    assert re.search(r"error: fig04, cell \d+: ZeroDivisionError: division by zero\n.*results/smoke/local/failed/fig04.ipynb", console.text)
+    assert re.search(
+        r"error: fig04, cell \d+: ZeroDivisionError: division by zero\n.*results/smoke/local/failed/fig04.ipynb",
+        console.text,
+    )
     assert "1 drawn, 1 failed" in console.text
     assert "ZeroDivisionError" in (tree / "failed" / "fig04.ipynb").read_text()
     assert "ZeroDivisionError" in (tree / "index.html").read_text()
@@ -180,7 +194,10 @@ def test_status_and_why(project, monkeypatch, capsys):
     ("arguments", "message"),
     [
         (["run", "--profile", "nope"], "error: profile 'nope' is unknown, choose from digits, paper, smoke"),
-        (["all", "--profile", "smoke", "--figures", "fig77"], "error: figure 'fig77' is unknown in profile 'smoke', choose from fig01"),
+        (
+            ["all", "--profile", "smoke", "--figures", "fig77"],
+            "error: figure 'fig77' is unknown in profile 'smoke', choose from fig01",
+        ),
         (["report", "--profile", "smoke", "--version", "other"], "error: nothing to report in results/smoke/other"),
         (["run", "--profile", "paper", "--figures", "fig04"], "error: device = 'cuda', but PyTorch sees no GPU here"),
     ],
@@ -225,5 +242,8 @@ def test_notebooks_are_short_and_carry_no_output(path):
 
 def test_a_notebook_with_other_parameters_is_refused(project):
     edit(project / "notebooks" / "fig04_vgg_batchnorm.ipynb", "seeds = 5", "seed = 5")
-    with pytest.raises(InputError, match=r"fig04_vgg_batchnorm.ipynb: the parameters cell must assign .*missing: \['seeds'\], unknown: \['seed'\]"):
+    with pytest.raises(
+        InputError,
+        match=r"fig04_vgg_batchnorm.ipynb: the parameters cell must assign .*missing: \['seeds'\], unknown: \['seed'\]",
+    ):
         Console(project).pipeline.jobs  # noqa: B018 - a property that reads

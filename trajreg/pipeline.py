@@ -55,7 +55,8 @@ class Pipeline:
         well &= self.figure()
         self.report()
         well &= self.verify()
-        self.say(f"{'done' if well else 'NOT all well'} after {time.perf_counter() - started:.0f} s: {self._shown(self.tree.root / 'index.html')}")
+        state, seconds = "done" if well else "NOT all well", time.perf_counter() - started
+        self.say(f"{state} after {seconds:.0f} s: {self._shown(self.tree.root / 'index.html')}")
         return well
 
     def run(self) -> bool:
@@ -76,7 +77,9 @@ class Pipeline:
         todo = [job for job in self.jobs if not job.is_ready()]
         lacking = [job for job in todo if any(self.store.load(name) is None for name in job.fingerprints())]
         for job in lacking:
-            self.say(f"error: {job.figure.figure} is left out: some of its runs are missing (`make runs PROFILE={self.profile}`)")
+            self.say(
+                f"error: {job.figure.figure} is left out: some of its runs are missing (`make runs PROFILE={self.profile}`)"
+            )
         todo = [job for job in todo if job not in lacking]
         failures = list(self._execute(todo))
         self.say(f"figures: {len(self.jobs)} wanted, {len(todo) - len(failures)} drawn, {len(failures)} failed")
@@ -107,14 +110,25 @@ class Pipeline:
         figures = {figure: self.tree.provenance(figure) for figure in self.tree.figures()}
         failed = {path.name: path.read_text() for path in sorted((self.tree.root / "failed").glob("*.json"))}
         if not figures and not failed:
-            raise InputError(f"nothing to report in {self._shown(self.tree.root)}: run `make all PROFILE={self.profile}` first")
-        key = digest([figures, failed, library_files("import trajreg.report.render, trajreg.studies.claims", self.top), self._templates()])
+            raise InputError(
+                f"nothing to report in {self._shown(self.tree.root)}: run `make all PROFILE={self.profile}` first"
+            )
+        key = digest(
+            [
+                figures,
+                failed,
+                library_files("import trajreg.report.render, trajreg.studies.claims", self.top),
+                self._templates(),
+            ]
+        )
         known = self.tree.manifest()
         if known and known["key"] == key and (self.tree.root / "index.html").exists():
             return
         (self.tree.root / "manifest.json").unlink(missing_ok=True)
         manifest = self._manifest(key, figures)
-        pages = render(self.tree.root, profile=self.profile, version=self.version, rule=self._rule(), provenance=_flat(manifest))
+        pages = render(
+            self.tree.root, profile=self.profile, version=self.version, rule=self._rule(), provenance=_flat(manifest)
+        )
         write_json(self.tree.root / "manifest.json", manifest)
         self.say(f"report: {len(pages)} pages")
 
@@ -147,11 +161,13 @@ class Pipeline:
 
     def why(self, run: str) -> bool:
         """Say why a run is wanted, and which part of its identity sets it apart from the nearest stored one."""
-        wanted = {fingerprint(spec): (job, spec) for job in self.jobs for spec in job.figure.trainings()}
+        wanted = {fingerprint(spec): spec for job in self.jobs for spec in job.figure.trainings()}
         matches = [name for name in wanted if name.startswith(run)]
         if len(matches) != 1:
-            raise InputError(f"{run!r} names {len(matches)} of the {len(wanted)} runs that profile {self.profile} wants")
-        name, (job, spec) = matches[0], wanted[matches[0]]
+            raise InputError(
+                f"{run!r} names {len(matches)} of the {len(wanted)} runs that profile {self.profile} wants"
+            )
+        name, spec = matches[0], wanted[matches[0]]
         users = [job.figure.figure for job in self.jobs if name in job.fingerprints()]
         self.say(f"run {name}, wanted by {', '.join(users)}: {'stored' if self.store.load(name) else 'not stored'}")
         others = [self.store.load(other) for other in self.store.fingerprints() if other != name]
@@ -171,8 +187,8 @@ class Pipeline:
         for problem in result.problems:
             self.say(f"  DIFFERS: {problem}")
         self.say(
-            f"verify: {self._shown(tree.root)} against {self._shown(reference.root)}: {result.num_compared} numbers within tolerance or named, "
-            f"{result.same_bytes} figures with the same bytes, {len(result.problems)} problems"
+            f"verify: {self._shown(tree.root)} against {self._shown(reference.root)}: "
+            f"{result.num_compared} means compared, {result.same_bytes} figures with the same bytes, {len(result.problems)} problems"
         )
         return not result.problems
 
@@ -206,7 +222,9 @@ class Pipeline:
 
     def _refuse_finished_reference(self) -> None:
         if is_reference(self.version) and self.tree.manifest():
-            raise InputError(f"{self._shown(self.tree.root)} is a finished reference and never overwritten; choose another VERSION")
+            raise InputError(
+                f"{self._shown(self.tree.root)} is a finished reference and never overwritten; choose another VERSION"
+            )
 
     def _shown(self, path: Path) -> str:
         return path.relative_to(self.top).as_posix() if path.is_relative_to(self.top) else str(path)
@@ -219,4 +237,3 @@ def _flat(manifest: dict[str, Any]) -> dict[str, Any]:
     flat["seeds"] = ", ".join(f"{figure}: {count}" for figure, count in manifest["seeds"].items())
     flat["data checksums"] = ", ".join(checksum[:16] for checksum in manifest["data_checksums"])
     return flat
-

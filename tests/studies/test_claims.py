@@ -7,7 +7,15 @@ import pandas as pd
 import pytest
 
 from trajreg.studies import claims
-from trajreg.studies.claims import describe_rule, error_rate, ledger, order_statistic, paired_effect, paired_interval, verdict
+from trajreg.studies.claims import (
+    describe_rule,
+    error_rate,
+    ledger,
+    order_statistic,
+    paired_effect,
+    paired_interval,
+    verdict,
+)
 from trajreg.studies.run import Run
 from trajreg.studies.spec import ClaimSpec, FigureSpec
 

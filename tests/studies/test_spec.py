@@ -41,7 +41,9 @@ def test_1e_3_is_a_number(tmp_path):
 
 
 def test_variants_and_trainings_are_the_grid_times_the_seeds(tmp_path):
-    figure = load_figure(write(tmp_path, "  model.norm: [batch, none]", "  model.name: [vgg11, vgg16]\n  model.norm: [batch, none]"))
+    figure = load_figure(
+        write(tmp_path, "  model.norm: [batch, none]", "  model.name: [vgg11, vgg16]\n  model.norm: [batch, none]")
+    )
     labels = ["VGG-11, batch norm", "VGG-11, no batch norm", "VGG-16, batch norm", "VGG-16, no batch norm"]
     assert [variant.label for variant in figure.variants()] == labels
     assert [spec.seed for spec in figure.trainings()] == [0, 1] * 4
@@ -53,7 +55,11 @@ def test_variants_and_trainings_are_the_grid_times_the_seeds(tmp_path):
         ("seeds: 2", "seeds: 0", r"mine/fig04_x.yaml: seeds = 0: input should be greater than or equal to 1"),
         ("seeds: 2", "sedes: 2", r"mine/fig04_x.yaml: (seeds is missing|sedes is not a known key)"),
         ("seeds: 2", 'seeds: "2"', r"seeds = '2': input should be a valid integer"),
-        ("lr: 1e-3", "lr: -1e-3", r"mine/fig04_x.yaml: batch norm: optimizer.lr = -0.001: input should be greater than 0"),
+        (
+            "lr: 1e-3",
+            "lr: -1e-3",
+            r"mine/fig04_x.yaml: batch norm: optimizer.lr = -0.001: input should be greater than 0",
+        ),
         ("lr: 1e-3", 'lr: "1e-3"', r"optimizer.lr = '1e-3': input should be a valid number"),
         ("batch_size: 50", "batchsize: 50", r"batchsize is not a known key"),
         ("  num_epochs: 3\n", "", r"num_epochs is missing"),
@@ -61,11 +67,19 @@ def test_variants_and_trainings_are_the_grid_times_the_seeds(tmp_path):
         ("[batch, none]", "[batch, layer]", r"model.norm = 'layer': input should be 'none' or 'batch'"),
         ("[batch, none]", "[]", r"vary.model.norm"),
         ("model.norm: [batch, none]\n", "model.norm.x: [1]\n", r"vary|norm"),
-        ("treatment: {model.norm: batch}", "treatment: {model.norm: layer}", r"claim a: model.norm = 'layer' is not a variant"),
+        (
+            "treatment: {model.norm: batch}",
+            "treatment: {model.norm: layer}",
+            r"claim a: model.norm = 'layer' is not a variant",
+        ),
         ("metric: gamma", "metric: gama", r"claims.0.metric = 'gama': input should be"),
         ("metric: gamma", "metric: epochs_to_loss", r"claim a: threshold belongs to metric epochs_to_loss"),
         ("smallest_effect: 1.1", "smallest_effect: 0.9", r"claim a: smallest_effect = 0.9 of a ratio must be above 1"),
-        ("control: {model.norm: none}", "control: {model.norm: batch}", r"claim a: treatment and control must give different"),
+        (
+            "control: {model.norm: none}",
+            "control: {model.norm: batch}",
+            r"claim a: treatment and control must give different",
+        ),
         ("figure: fig04", "figure: fig05", r"figure = 'fig05' differs from the file's name"),
         ("title: t", "title: t\ntitle: u", r"not valid YAML: .*duplicate key"),
         ("title: t", "title: [t", r"fig04_x.yaml is not valid YAML"),

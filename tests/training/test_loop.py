@@ -146,7 +146,7 @@ def test_a_diverging_run_ends_cleanly():
     assert np.isfinite(training.losses[:-1]).all()
     assert not np.isfinite(training.losses[-1])
     assert len(training.epochs) == len(training.losses) < 200
-    epochs, steps, summary = tabulate(training)
+    _, steps, summary = tabulate(training)
     assert "gamma" not in steps
     assert "gamma" not in summary
     assert len(steps) == len(training.losses)
@@ -158,7 +158,10 @@ def test_a_diverging_run_ends_cleanly():
         ({"batch_size": 101}, "batch_size = 101 is larger than the 100 training samples of digits10"),
         ({"device": "cuda"}, "device = 'cuda', but PyTorch sees no GPU here"),
         ({"model": {"name": "unet", "depth": 2}}, "model unet does not fit digits10, whose task is classification"),
-        ({"data": {"name": "digits_seg", "num_train": 40}}, "resnet18 does not fit digits_seg, whose task is segmentation"),
+        (
+            {"data": {"name": "digits_seg", "num_train": 40}},
+            "resnet18 does not fit digits_seg, whose task is segmentation",
+        ),
     ],
 )
 def test_impossible_trainings_are_refused(changes, message, monkeypatch):

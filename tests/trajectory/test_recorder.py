@@ -172,7 +172,10 @@ def test_errors_name_what_is_wrong():
     raised(lambda: trajreg.TrajectoryRecorder([theta], "epoch"), "needs steps_per_epoch")
     recorder = trajreg.TrajectoryRecorder([theta])
     raised(recorder.finish, "nothing was recorded")
-    with pytest.raises(InputError, match=r"loss must be a scalar, got shape \(2,\)"), recorder.step(torch.ones(2), lr=1):
+    with (
+        pytest.raises(InputError, match=r"loss must be a scalar, got shape \(2,\)"),
+        recorder.step(torch.ones(2), lr=1),
+    ):
         pass
     with recorder.step(torch.tensor(1.0), lr=1):
         pass

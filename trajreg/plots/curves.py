@@ -83,7 +83,13 @@ def _curves(axis: Axes, table: pd.DataFrame, column: str, colours: dict, dashed:
 def _legend(figure: Figure, colours: dict, runs: list[Run], names: dict[str, str]) -> None:
     diverged = {name: sum(run.diverged for run in runs if names[run.variant] == name) for name in colours}
     entries = [
-        Line2D([], [], color=colour, linewidth=2.5, label=name + (f" ({diverged[name]} diverged)" if diverged[name] else ""))
+        Line2D(
+            [],
+            [],
+            color=colour,
+            linewidth=2.5,
+            label=name + (f" ({diverged[name]} diverged)" if diverged[name] else ""),
+        )
         for name, colour in colours.items()
     ]
     entries.append(Line2D([], [], color="0.35", linestyle="--", linewidth=1.2, label="random walk"))

@@ -42,5 +42,7 @@ def _path(axis: Axes, run: Run, minimiser: np.ndarray, colour) -> None:
     axis.plot(*path.T, color=colour, linewidth=1.3, marker="o", markersize=3)
     axis.plot(*path[0], "s", color="black", markersize=6)
     axis.plot(*minimiser, "*", color="black", markersize=12)
-    axis.set(title=f"{run.variant}\nγ = {run.summary['gamma']:.2f} over the run", xlabel=r"$\theta_1$", ylabel=r"$\theta_2$")
+    axis.set(
+        title=f"{run.variant}\nγ = {run.summary['gamma']:.2f} over the run", xlabel=r"$\theta_1$", ylabel=r"$\theta_2$"
+    )
     axis.set_aspect("equal")

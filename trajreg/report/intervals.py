@@ -25,7 +25,9 @@ def interval_svg(*, kind: str, effect: float, low: float, high: float, smallest:
 
     parts = []
     if math.isfinite(smallest):
-        parts.append(f'<rect class="band" x="{x(-smallest)}" y="0" width="{x(smallest) - x(-smallest):.1f}" height="{HEIGHT}"/>')
+        parts.append(
+            f'<rect class="band" x="{x(-smallest)}" y="0" width="{x(smallest) - x(-smallest):.1f}" height="{HEIGHT}"/>'
+        )
     parts.append(f'<path class="null" d="M{_CENTRE} 0V{HEIGHT}"/>')
     if not (math.isnan(low) or math.isnan(high)):
         parts.append(f'<path class="bar" d="M{x(low)} {_MIDDLE}H{x(high)}"/>' + _end(x(low), low) + _end(x(high), high))

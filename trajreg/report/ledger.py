@@ -73,7 +73,9 @@ class Claim:
     @property
     def plot(self) -> Markup:
         """The interval against no effect, as inline SVG."""
-        label = f"Effect {self.effect_text}, {self.interval_text}; the smallest effect that counts is {self.smallest_text}"
+        label = (
+            f"Effect {self.effect_text}, {self.interval_text}; the smallest effect that counts is {self.smallest_text}"
+        )
         values = {"effect": self.effect, "low": self.low, "high": self.high, "smallest": self.smallest_effect}
         return interval_svg(kind=self.effect_kind, label=label, **values)
 

@@ -59,7 +59,9 @@ def _environment(**shared: object) -> jinja2.Environment:
 def _notebook(tree: Path, figure: Figure | Failure) -> Markup:
     if figure.failed:
         return Markup()
-    return Markup(notebook_html(tree / "notebooks" / f"{figure.id}.ipynb", alt=f"Output of the notebook: {figure.title}"))
+    return Markup(
+        notebook_html(tree / "notebooks" / f"{figure.id}.ipynb", alt=f"Output of the notebook: {figure.title}")
+    )
 
 
 def _style() -> str:

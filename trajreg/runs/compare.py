@@ -39,11 +39,15 @@ def compare(tree: ResultsTree, reference: ResultsTree) -> Comparison:
         if there is None:
             result.notes.append(f"{figure}: not in the reference")
         elif here["runs"] != there["runs"]:
-            result.notes.append(f"{figure}: its runs differ from the reference's (changed params or numerics), not compared")
+            result.notes.append(
+                f"{figure}: its runs differ from the reference's (changed params or numerics), not compared"
+            )
         else:
             _compare_numbers(result, figure, *(_read(one, "values", figure) for one in (tree, reference)), exact)
             _compare_verdicts(result, figure, *(_read(one, "claims", figure) for one in (tree, reference)), exact)
-    result.notes += [f"{figure}: only in the reference" for figure in reference.figures() if figure not in tree.figures()]
+    result.notes += [
+        f"{figure}: only in the reference" for figure in reference.figures() if figure not in tree.figures()
+    ]
     return result
 
 
@@ -56,7 +60,9 @@ def _compare_numbers(result: Comparison, figure: str, here: pd.DataFrame, there:
     for variant, theirs in there.groupby("variant", sort=False):
         ours = here[here["variant"] == variant]
         if int(ours["diverged"].sum()) != int(theirs["diverged"].sum()):
-            result.problems.append(f"{figure}, {variant}: {ours['diverged'].sum()} runs diverged, {theirs['diverged'].sum()} in the reference")
+            result.problems.append(
+                f"{figure}, {variant}: {ours['diverged'].sum()} runs diverged, {theirs['diverged'].sum()} in the reference"
+            )
             continue
         for metric in (name for name in METRICS if name in theirs and theirs[name].notna().sum() > 1):
             result.num_compared += 1

@@ -15,7 +15,9 @@ from trajreg.training.loop import Training, train
 from trajreg.training.spec import TrainSpec
 
 
-def execute(spec: TrainSpec, store: RunStore, progress: Callable[[int, float], None] = lambda epoch, loss: None) -> None:
+def execute(
+    spec: TrainSpec, store: RunStore, progress: Callable[[int, float], None] = lambda epoch, loss: None
+) -> None:
     """Train this run unless the store has it; waits if another process is training it."""
     name = fingerprint(spec)
     with store.lock(name):

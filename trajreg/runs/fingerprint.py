@@ -16,7 +16,11 @@ def identity(spec: TrainSpec) -> dict[str, Any]:
 
     The path of an archive is no part of it: the checksum of its content is.
     """
-    return {"spec": spec.model_dump(mode="json", exclude={"data": {"path"}}), "data": source_checksum(spec.data), "numerics": NUMERICS}
+    return {
+        "spec": spec.model_dump(mode="json", exclude={"data": {"path"}}),
+        "data": source_checksum(spec.data),
+        "numerics": NUMERICS,
+    }
 
 
 def fingerprint(spec: TrainSpec) -> str:
@@ -29,5 +33,7 @@ def differences(one: Any, other: Any, key: str = "") -> list[tuple[str, Any, Any
     """The leaves in which two identities differ: (dotted key, value in one, value in the other)."""
     if isinstance(one, dict) and isinstance(other, dict):
         keys = sorted(one.keys() | other.keys())
-        return [leaf for part in keys for leaf in differences(one.get(part), other.get(part), f"{key}.{part}".lstrip("."))]
+        return [
+            leaf for part in keys for leaf in differences(one.get(part), other.get(part), f"{key}.{part}".lstrip("."))
+        ]
     return [] if one == other else [(key, one, other)]

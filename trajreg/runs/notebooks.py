@@ -50,7 +50,11 @@ class FigureJob:
         """What the figure depends on, by content; changes when any of it does."""
         cells = notebook_cells(self.notebook)
         code = "\n".join(source for kind, source in cells if kind == "code")
-        runs = {name: stored and stored.manifest["files"] for name in self.fingerprints() for stored in [self.store.load(name)]}
+        runs = {
+            name: stored and stored.manifest["files"]
+            for name in self.fingerprints()
+            for stored in [self.store.load(name)]
+        }
         return digest(
             {
                 "notebook": cells,

@@ -80,7 +80,11 @@ class RunStore:
             return None
 
     def save(
-        self, fingerprint: str, tables: dict[str, pd.DataFrame], manifest: dict[str, Any], iterates: np.ndarray | None = None
+        self,
+        fingerprint: str,
+        tables: dict[str, pd.DataFrame],
+        manifest: dict[str, Any],
+        iterates: np.ndarray | None = None,
     ) -> None:
         """Write a run: all files into a hidden folder first, its manifest last, then one rename."""
         self.root.mkdir(parents=True, exist_ok=True)

@@ -20,10 +20,27 @@ from trajreg.studies.spec import ClaimSpec, FigureSpec
 
 ALPHA = 0.05  # a verdict may be wrong by chance this often at most, on each side
 VERDICTS = ("replicated", "not replicated", "inconclusive")
-COLUMNS = (
-    "figure claim text source metric where treatment control seeds effect_kind effect low high confidence "
-    "smallest_effect p_value censored diverged verdict"
-).split()
+COLUMNS = [
+    "figure",
+    "claim",
+    "text",
+    "source",
+    "metric",
+    "where",
+    "treatment",
+    "control",
+    "seeds",
+    "effect_kind",
+    "effect",
+    "low",
+    "high",
+    "confidence",
+    "smallest_effect",
+    "p_value",
+    "censored",
+    "diverged",
+    "verdict",
+]
 
 Bounds = tuple[float, float]
 
@@ -106,13 +123,16 @@ def describe_rule(table: pd.DataFrame) -> str:
         return rule
     rates = table["seeds"].map(error_rate)
     if (rates > ALPHA).any():
-        return rule + "\n\nWith so few seeds as here no verdict can be reached: every claim is inconclusive by construction."
+        return (
+            rule
+            + "\n\nWith so few seeds as here no verdict can be reached: every claim is inconclusive by construction."
+        )
     bound = min(1.0, rates.sum())
     return rule + (
         f"\n\nError rates: if the true median effect is not above the smallest that counts, “replicated” comes out by chance with "
         f"probability at most {rates.max():.1%} for one claim, and likewise for “not replicated” on the other side. Over the "
-        f"{len(table)} rows of this ledger at most {rates.sum():.2g} wrong verdicts are to be expected by chance, and the probability of at "
-        f"least one is at most {bound:.0%} (a union bound: it holds although rows share runs)."
+        f"{len(table)} rows of this ledger at most {rates.sum():.2g} wrong verdicts are to be expected by chance, and the probability "
+        f"of at least one is at most {bound:.0%} (a union bound: it holds although rows share runs)."
     )
 
 

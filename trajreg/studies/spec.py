@@ -57,7 +57,9 @@ class ClaimSpec(Spec):
         if self.effect == "ratio" and self.smallest_effect <= 1:
             raise ValueError(f"claim {self.id}: smallest_effect = {self.smallest_effect} of a ratio must be above 1")
         if self.effect == "difference" and self.smallest_effect < 0:
-            raise ValueError(f"claim {self.id}: smallest_effect = {self.smallest_effect} of a difference must not be negative")
+            raise ValueError(
+                f"claim {self.id}: smallest_effect = {self.smallest_effect} of a difference must not be negative"
+            )
         if set(self.treatment) != set(self.control) or self.treatment == self.control:
             raise ValueError(f"claim {self.id}: treatment and control must give different values to the same keys")
         return self
@@ -108,7 +110,9 @@ class FigureSpec(Spec):
     def trainings(self) -> list[TrainSpec]:
         """Every training this figure needs: variants times seeds 0 … seeds − 1."""
         return [
-            variant.training.model_copy(update={"seed": seed}) for variant in self.variants() for seed in range(self.seeds)
+            variant.training.model_copy(update={"seed": seed})
+            for variant in self.variants()
+            for seed in range(self.seeds)
         ]
 
     def _grid(self) -> list[dict[str, Any]]:
@@ -116,7 +120,9 @@ class FigureSpec(Spec):
 
     def _resolved(self, settings: dict[str, Any], where: str) -> dict[str, Any]:
         if "seed" in self.base:
-            raise InputError(f"{where}: base.seed is not a known key: the figure's `seeds` says how many seeds each variant gets")
+            raise InputError(
+                f"{where}: base.seed is not a known key: the figure's `seeds` says how many seeds each variant gets"
+            )
         values = {key: dict(value) if isinstance(value, dict) else value for key, value in self.base.items()}
         for dotted, value in settings.items():
             *path, last = dotted.split(".")
@@ -136,4 +142,6 @@ class FigureSpec(Spec):
             for key, value in [*claim.treatment.items(), *claim.control.items()]:
                 if value not in self.vary.get(key, ()):
                     allowed = f"{key} is one of {self.vary[key]}" if key in self.vary else f"vary has {list(self.vary)}"
-                    raise InputError(f"{where}: claim {claim.id}: {key} = {value!r} is not a variant of this figure; {allowed}")
+                    raise InputError(
+                        f"{where}: claim {claim.id}: {key} = {value!r} is not a variant of this figure; {allowed}"
+                    )

@@ -42,7 +42,9 @@ class Training:
         return self.trajectory is None
 
 
-def train(spec: TrainSpec, data: Dataset, progress: Callable[[int, float], None] = lambda epoch, loss: None) -> Training:
+def train(
+    spec: TrainSpec, data: Dataset, progress: Callable[[int, float], None] = lambda epoch, loss: None
+) -> Training:
     """Train one net and record its trajectory. Same spec, same machine, same threads: same bytes.
 
     `progress(epoch, train_loss)` is called after each epoch. Raises InputError when the batch is larger than the data, the device
@@ -56,9 +58,7 @@ def train(spec: TrainSpec, data: Dataset, progress: Callable[[int, float], None]
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = make_optimizer(spec.optimizer, weights)
     num_steps = spec.num_epochs * steps_per_epoch
-    recorder = TrajectoryRecorder(
-        weights, spec.record.estimator, num_steps=num_steps, steps_per_epoch=steps_per_epoch
-    )
+    recorder = TrajectoryRecorder(weights, spec.record.estimator, num_steps=num_steps, steps_per_epoch=steps_per_epoch)
     order, epochs = generator(spec.seed, "order"), []
     try:
         with _deterministic(), global_stream(spec.seed, "dropout"):
@@ -115,7 +115,9 @@ def _check(spec: TrainSpec, data: Dataset) -> None:
     if spec.device == "cuda" and not torch.cuda.is_available():
         raise InputError("device = 'cuda', but PyTorch sees no GPU here; use device: cpu or another profile")
     if (data.task == "segmentation") != (spec.model.name == "unet"):
-        raise InputError(f"model {spec.model.name} does not fit {spec.data.name}, whose task is {data.task}: unet is for segmentation")
+        raise InputError(
+            f"model {spec.model.name} does not fit {spec.data.name}, whose task is {data.task}: unet is for segmentation"
+        )
 
 
 @contextmanager

@@ -22,7 +22,9 @@ class Epoch:
 
     def __init__(self, parameters: Sequence[torch.Tensor], steps_per_epoch: int | None):
         if steps_per_epoch is None:
-            raise InputError("estimator 'epoch' needs steps_per_epoch, the number of steps after which a snapshot is kept")
+            raise InputError(
+                "estimator 'epoch' needs steps_per_epoch, the number of steps after which a snapshot is kept"
+            )
         self._parameters, self._every = parameters, steps_per_epoch
         size, like = sum(parameter.numel() for parameter in parameters), parameters[0]
         self._before = torch.empty(size, dtype=like.dtype, device=like.device)

@@ -102,7 +102,9 @@ class TrajectoryRecorder:
         weights = [parameter for parameter in parameters if parameter.requires_grad]
         kinds = {(weight.dtype, weight.device) for weight in weights}
         if len(kinds) != 1:
-            raise InputError(f"parameters must be trainable and of one type and device, got {sorted(map(str, kinds)) or 'none'}")
+            raise InputError(
+                f"parameters must be trainable and of one type and device, got {sorted(map(str, kinds)) or 'none'}"
+            )
         if estimator not in ESTIMATORS:
             raise InputError(f"estimator {estimator!r} is unknown, choose from {', '.join(ESTIMATORS)}")
         if estimator == "store":
@@ -124,7 +126,9 @@ class TrajectoryRecorder:
             raise InputError("this recording is finished; make a new TrajectoryRecorder for another trajectory")
         value = torch.as_tensor(loss).detach()
         if value.numel() != 1:
-            raise InputError(f"loss must be a scalar, got shape {tuple(value.shape)}; give the mean over the mini-batch")
+            raise InputError(
+                f"loss must be a scalar, got shape {tuple(value.shape)}; give the mean over the mini-batch"
+            )
         self._estimator.keep()
         # a clone, because a compiled or captured loop may reuse the loss's memory; no host synchronisation here
         self._loss.append(value.reshape(()).clone())
@@ -144,7 +148,9 @@ class TrajectoryRecorder:
             raise InputError("nothing was recorded: wrap optimizer.step() in `with recorder.step(loss, lr=...)`")
         loss = torch.stack(self._loss).double().cpu().numpy()
         if not np.isfinite(loss).all():
-            raise InputError(f"the loss of step {int(np.argmin(np.isfinite(loss)))} is not finite: the training diverged")
+            raise InputError(
+                f"the loss of step {int(np.argmin(np.isfinite(loss)))} is not finite: the training diverged"
+            )
         distances = self._estimator.finish()
         if not np.isfinite(distances.distance_sq).all():
             raise InputError("a weight is not finite: the training diverged")
