@@ -1,0 +1,68 @@
+"""Figures: the same numbers give the same bytes, diverged and unrecorded things are told, nothing is invented."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from trajreg.plots.curves import training_panels
+from trajreg.plots.plane import plane_panels
+from trajreg.plots.style import save_figure
+from trajreg.studies.run import Run
+
+
+def run(variant, settings, seed, cosine=0.2, diverged=False):
+    epochs = pd.DataFrame({"epoch": [1, 2, 3], "train_loss": np.array([1, 0.5, 0.2]) * (1 + seed)})
+    if not diverged:
+        epochs = epochs.assign(gamma=[1.0, 2.0, 1.5], cosine=cosine, cosine_walk=cosine / 2)
+    return Run(variant, settings, seed, "f", diverged, epochs, {"gamma": 1.0}, None, None)
+
+
+def norms(**kwargs):
+    cells = (("batch norm", "batch"), ("no batch norm", "none"))
+    return [run(variant, {"model.norm": norm}, seed, **kwargs) for variant, norm in cells for seed in range(3)]
+
+
+def texts(figure):
+    return [text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text"))]
+
+
+def test_lines_are_medians_and_bands_run_from_smallest_to_largest():
+    figure = training_panels(norms())
+    loss = figure.axes[0]
+    np.testing.assert_allclose(loss.lines[0].get_ydata(), [2.0, 1.0, 0.4])
+    band = loss.collections[0].get_paths()[0].vertices[:, 1]
+    assert (band.min(), band.max()) == (0.2, 3.0)
+
+
+def test_every_value_of_a_row_key_gets_its_row():
+    runs = [run(name, {"model.name": name, "model.norm": norm}, 0) for name in ("vgg11", "vgg16") for norm in ("batch", "none")]
+    runs = [one.__class__(**{**one.__dict__, "variant": f"{one.variant} {i}"}) for i, one in enumerate(runs)]
+    figure = training_panels(runs, rows=["model.name"])
+    assert len(figure.axes) == 6
+    assert "VGG-16: regularity γ" in texts(figure)
+
+
+def test_diverged_runs_are_named_in_the_legend():
+    runs = [*norms()[:3], *(run("no batch norm", {"model.norm": "none"}, seed, diverged=True) for seed in range(3))]
+    assert "no batch norm (3 diverged)" in texts(training_panels(runs))
+
+
+def test_what_was_not_recorded_is_said():
+    assert "not recorded" in texts(training_panels(norms(cosine=np.nan)))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+def test_the_same_numbers_give_the_same_bytes(tmp_path, suffix):
+    for name in ("one", "other"):
+        save_figure(training_panels(norms()), tmp_path / name)
+    assert (tmp_path / "one").with_suffix(suffix).read_bytes() == (tmp_path / "other").with_suffix(suffix).read_bytes()
+
+
+def test_paths_in_the_plane_start_and_end_where_the_run_did():
+    path = np.array([[0.0, 0.0], [0.5, 1.5], [1.0, 1.0]])
+    steps = pd.DataFrame({"step": [0, 1], "gamma": [1.0, 0.5]})
+    settings = {"data.eigenvalues": [1.0, 18.0]}
+    one = Run("curvatures 1, 18", settings, 0, "f", False, steps, {"gamma": 0.7}, lambda: steps, lambda: path)
+    figure = plane_panels([one], minimiser=np.ones(2))
+    np.testing.assert_array_equal(figure.axes[0].lines[0].get_xydata(), path)
+    assert "γ = 0.70 over the run" in figure.axes[0].get_title()
