@@ -43,7 +43,8 @@ def _read(path: str) -> dict[str, np.ndarray]:
     """The arrays of the file that this module knows."""
     known = [f"{side}_{kind}" for side in ("train", "test") for kind in ("images", "labels", "masks")]
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # opened here, because np.load leaves a corrupt file open
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             return {key: file[key] for key in (*known, "ignore_index") if key in file}
     except FileNotFoundError:
         raise InputError(f"archive {path} is missing") from None

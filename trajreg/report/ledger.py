@@ -66,6 +66,11 @@ class Claim:
         return f"{self._marked(self.low)} to {self._marked(self.high)}"
 
     @property
+    def confidence_text(self) -> str:
+        """The confidence of the interval: 93.75 %."""
+        return f"{100 * self.confidence:.4g} %"
+
+    @property
     def smallest_text(self) -> str:
         """The smallest effect that counts."""
         return self._marked(self.smallest_effect)

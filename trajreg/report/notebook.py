@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from nbconvert import HTMLExporter
     from nbformat import NotebookNode
 
-# without widgets and JavaScript: each such output also carries a static form
-_STATIC = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]
+# widgets and JavaScript are left out: such an output also carries a static form
+_STATIC = {"text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"}
 
 
 def notebook_html(path: Path, *, alt: str) -> str:
@@ -27,17 +27,19 @@ def notebook_html(path: Path, *, alt: str) -> str:
         if cell.cell_type == "markdown":
             cell.source = with_mathml(cell.source)
         for output in cell.get("outputs", []):
-            _output_to_mathml(output)
+            _make_static(output)
     body, _ = _exporter().from_notebook_node(notebook)
     # the page has its own first two levels of headings
     return re.sub(r"<(/?)h([1-4])\b", lambda tag: f"<{tag[1]}h{int(tag[2]) + 2}", body)
 
 
-def _output_to_mathml(output: NotebookNode) -> None:
+def _make_static(output: NotebookNode) -> None:
     data = output.get("data", {})
     for kind in ("text/markdown", "text/latex"):
         if kind in data:
             data["text/markdown"] = with_mathml(data[kind])
+    for kind in data.keys() - _STATIC:
+        del data[kind]
 
 
 @functools.cache
@@ -47,7 +49,6 @@ def _exporter() -> HTMLExporter:
     return HTMLExporter(
         template_name="basic",
         raw_template=Path(__file__).with_name("notebook.html").read_text(encoding="utf-8"),
-        display_data_priority=_STATIC,
         exclude_input_prompt=True,
         exclude_output_prompt=True,
         exclude_anchor_links=True,

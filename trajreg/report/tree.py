@@ -72,8 +72,9 @@ def _failed(tree: Path, name: str) -> Path:
 
 def _failure(tree: Path, name: str) -> Failure:
     known = json.loads(_failed(tree, name).read_text(encoding="utf-8"))
-    message = _ANSI.sub("", str(known["message"]))
-    return Failure(name, known["title"], known["notebook"], str(known["cell"]), known["exception"], message)
+    cell = "unknown" if known["cell"] is None else str(known["cell"])
+    message = _ANSI.sub("", known["message"])
+    return Failure(name, known["title"], known["notebook"], cell, known["exception"], message)
 
 
 def _figure(tree: Path, name: str) -> Figure:
@@ -88,7 +89,7 @@ def _figure(tree: Path, name: str) -> Figure:
         id=name,
         claims=_claims(tree / "claims" / f"{name}.csv"),
         summary=table.map(_cell),
-        numeric=[pd.api.types.is_numeric_dtype(dtype) and dtype != bool for dtype in table.dtypes],
+        numeric=[name in table.select_dtypes("number") for name in table],
         **{key: known[key] for key in keys},
     )
 

@@ -94,8 +94,8 @@ def _compare_verdicts(result: Comparison, figure: str, here: pd.DataFrame, there
 
 
 def _read(tree: ResultsTree, folder: str, figure: str) -> pd.DataFrame:
-    table = pd.read_csv(tree.root / folder / f"{figure}.csv")
-    return table.fillna({"where": ""}) if "where" in table else table
+    table = pd.read_csv(tree.root / folder / f"{figure}.csv", dtype={"where": str})
+    return table.assign(where=table["where"].fillna("")) if "where" in table else table
 
 
 def _machine(tree: ResultsTree) -> dict | None:

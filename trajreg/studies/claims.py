@@ -9,6 +9,7 @@ takes its place in that order instead of being dropped.
 import math
 import operator
 from collections.abc import Iterable
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -66,11 +67,13 @@ def paired_interval(effects: Iterable[Bounds]) -> tuple[float, float, float]:
     return lows[k - 1], highs[-k], 1 - 2 * float(binom.cdf(k - 1, len(lows), 0.5))
 
 
+@cache
 def order_statistic(n: int) -> int:
     """The k of `paired_interval` for n pairs, at least 1."""
     return max(1, int(sum(binom.cdf(k - 1, n, 0.5) <= ALPHA for k in range(1, n // 2 + 1))))
 
 
+@cache
 def error_rate(n: int) -> float:
     """Probability, at most, that chance alone gives a wrong "replicated" (or "not replicated") from n pairs: one side."""
     return float(binom.cdf(order_statistic(n) - 1, n, 0.5))
