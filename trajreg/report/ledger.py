@@ -57,6 +57,8 @@ class Claim:
         nothing = 0 if self.effect_kind == "ratio" else -math.inf
         if math.isnan(self.low) or math.isnan(self.high):
             return "interval unknown"
+        if self.low == self.high:
+            return f"all {self._marked(self.low)}"
         if self.low <= nothing and self.high == math.inf:
             return "unbounded"
         if self.high == math.inf:

@@ -95,7 +95,7 @@ def execute_notebook(job: FigureJob) -> dict[str, Any] | None:
             start_timeout=120,
             execution_timeout=CELL_TIMEOUT,
             coalesce_streams=True,
-            extra_arguments=["--log-level=ERROR"],  # the kernel's own warnings are none of the user's business
+            extra_arguments=["--log-level=CRITICAL"],  # the kernel's own warnings are none of the user's business
         )
     except Exception as error:  # whatever ends a notebook is reported; the other figures go on
         failure = _failure(figure, error)

@@ -1,0 +1,95 @@
+"""The pieces of a page: numbers in words, interval plots, formulas."""
+
+import math
+from xml.etree import ElementTree
+
+import pytest
+
+from trajreg.report.intervals import WIDTH, interval_svg
+from trajreg.report.ledger import Claim, number
+from trajreg.report.mathml import mathml, with_mathml
+
+INF, NAN = math.inf, math.nan
+
+
+def claim(**changed) -> Claim:
+    """A claim that was replicated, but for what is changed."""
+    text = dict.fromkeys(("figure", "claim", "text", "source", "metric", "where", "treatment", "control"), "x")
+    numbers = {"seeds": 5, "effect": 2.0, "low": 1.5, "high": 3.0, "confidence": 0.9375, "smallest_effect": 1.1}
+    rest = {"effect_kind": "ratio", "p_value": 0.03, "censored": 0, "diverged": 0, "verdict": "replicated"}
+    return Claim(**(text | numbers | rest | changed))
+
+
+def plotted(low: float, high: float, effect: float = 2.0, kind: str = "ratio") -> ElementTree.Element:
+    return ElementTree.fromstring(interval_svg(kind=kind, effect=effect, low=low, high=high, smallest=1.1, label="a<b"))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1.2345, "1.23"),
+        (-0.5, "−0.5"),
+        (12345, "12,300"),
+        (0, "0"),
+        (4.2e-7, "4.2×10⁻⁷"),
+        (INF, "∞"),
+        (-INF, "−∞"),
+        (NAN, "unknown"),
+    ],
+)
+def test_numbers_read_well(value, text):
+    assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "low", "high", "text"),
+    [
+        ("ratio", 1.5, 3, "×1.5 to ×3"),
+        ("ratio", 1.5, INF, "≥ ×1.5"),
+        ("ratio", 0, 3, "≤ ×3"),
+        ("ratio", 0, INF, "unbounded"),
+        ("ratio", NAN, 3, "interval unknown"),
+        ("ratio", INF, INF, "all ∞"),
+        ("difference", -0.1, 0.2, "−0.1 to +0.2"),
+        ("difference", -INF, 0.2, "≤ +0.2"),
+    ],
+)
+def test_an_interval_with_an_open_end_is_an_inequality(kind, low, high, text):
+    assert claim(effect_kind=kind, low=low, high=high).interval_text == text
+
+
+def test_the_plot_of_a_claim_describes_itself():
+    assert 'aria-label="Effect ×2, ×1.5 to ×3; the smallest effect that counts is ×1.1"' in claim().plot
+
+
+def test_an_interval_has_two_caps_and_an_infinite_end_an_arrow():
+    def classes(svg):
+        return [part.get("class") for part in svg]
+
+    assert classes(plotted(1.5, 3)) == ["band", "null", "bar", "bar", "bar", "dot"]
+    assert classes(plotted(1.5, INF)) == ["band", "null", "bar", "bar", "arrow", "dot"]
+    assert classes(plotted(NAN, NAN, effect=NAN)) == ["band", "null"]
+
+
+def test_ratios_are_drawn_on_a_logarithmic_scale_around_no_effect():
+    def offset(effect):
+        dot = next(part for part in plotted(1 / 8, 8, effect=effect) if part.get("class") == "dot")
+        return float(dot.get("cx")) - WIDTH / 2
+
+    assert offset(1) == 0
+    assert offset(4) == pytest.approx(-offset(1 / 4), abs=0.2)
+    assert offset(4) == pytest.approx(2 * offset(2), abs=0.2)
+
+
+def test_formulas_become_mathml_and_code_and_prices_stay():
+    assert with_mathml(r"so $\gamma_t$ is").startswith("so <math ")
+    assert 'display="block"' in with_mathml("$$\na = b\n$$")
+    for text in ("`$HOME and $PATH`", "```\n$x$\n```", "between $5 and $6", "a lone $ sign", r"\$x\$"):
+        assert with_mathml(text) == text
+
+
+@pytest.mark.parametrize("latex", [r"\nosuchcommand_x", r"\left( a", "x_"])
+def test_a_formula_that_cannot_be_converted_is_shown_as_code(latex):
+    shown = mathml(latex)
+    assert shown.startswith("<code>")
+    assert "_" not in shown  # Markdown would take it for emphasis

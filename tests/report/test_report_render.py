@@ -1,0 +1,173 @@
+"""The whole report of a small tree: what a reader finds in it, and that nothing leaves the folder."""
+
+import csv
+import json
+import re
+import shutil
+
+import nbformat
+import pytest
+from nbformat import v4
+
+from trajreg.errors import InputError
+from trajreg.report.ledger import Claim
+from trajreg.report.render import render
+
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+ROW = {
+    "figure": "fig04", "claim": "bn", "text": "Loss < 1 & <b>γ</b> larger", "source": "paper", "metric": "gamma", "where": "VGG-11",
+    "treatment": "batch norm", "control": "none", "seeds": "5", "effect_kind": "ratio", "effect": "2.5", "low": "1.3", "high": "4.5",
+    "confidence": "0.9375", "smallest_effect": "1.1", "p_value": "0.03125", "censored": "0", "diverged": "0", "verdict": "replicated",
+}  # fmt: skip
+OPEN = ROW | {
+    "effect": "inf",
+    "low": "1.7",
+    "high": "inf",
+    "censored": "2",
+    "source": "ours",
+    "verdict": "inconclusive",
+}
+UNKNOWN = ROW | {"effect": "", "low": "", "high": "", "p_value": "", "diverged": "3", "verdict": "not replicated"}
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def add_figure(tree, name, rows=()):
+    """A finished figure, as the pipeline leaves it."""
+    for suffix in ("png", "svg"):
+        write(tree / f"figures/{name}.{suffix}", "")
+    write(tree / f"tables/{name}.csv", "variant,runs,γ\nNone,5,1.5\n<i>x</i>,5,\n")
+    (tree / "claims").mkdir(exist_ok=True)
+    with (tree / f"claims/{name}.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, ROW)
+        writer.writeheader()
+        writer.writerows(row | {"figure": name} for row in rows)
+    table = v4.new_output("display_data", {"text/html": "<table><tr><td>a table</td></tr></table>"})
+    widget = v4.new_output("display_data", {"application/javascript": "load()", "text/plain": "a still"})
+    picture = v4.new_output("display_data", {"image/png": PNG})
+    latex = v4.new_output("display_data", {"text/latex": r"$\eta$", "text/plain": "Math"})
+    code = v4.new_code_cell("print('code')", outputs=[table, widget, picture, latex], id="b")
+    notebook = v4.new_notebook(cells=[v4.new_markdown_cell(r"# Title" + "\n" + r"About $\lambda_1$.", id="a"), code])
+    write(tree / f"notebooks/{name}.ipynb", nbformat.writes(notebook))
+    known = {"figure": name, "title": f"A <figure> {name}", "status": "reconstructed", "caption": "Loss & γ"}
+    known |= {"params": f"params/digits/{name}.yaml", "notebook": f"notebooks/{name}.ipynb", "key": "k"}
+    write(tree / f"provenance/{name}.json", json.dumps(known | {"runs": ["abc123"], "num_diverged": 1, "seconds": 2.0}))
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Two finished figures, one of them without claims, and a failed one."""
+    add_figure(tmp_path, "fig04", [ROW, OPEN, UNKNOWN])
+    add_figure(tmp_path, "fig05")
+    failed = {"figure": "fig06", "title": "Skips", "cell": 7, "exception": "ValueError", "notebook": "fig06.ipynb"}
+    write(tmp_path / "failed/fig06.json", json.dumps(failed | {"message": "\x1b[31mshapes <3>\x1b[0m differ"}))
+    return tmp_path
+
+
+def rendered(tree, profile="digits", **provenance):
+    """All written files by name."""
+    paths = render(tree, profile=profile, version="local", rule="One.\n\nTwo & three.", provenance=provenance)
+    return {path.relative_to(tree).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+
+
+def test_everything_is_written_and_nothing_half(tree):
+    pages = {f"pages/{name}.html" for name in ("fig04", "fig05", "fig06")}
+    assert set(rendered(tree)) == {"index.html", "style.css", "claims.csv"} | pages
+    assert not list(tree.rglob("*.part"))
+
+
+def test_the_ledger_shows_every_claim_with_its_verdict(tree):
+    files = rendered(tree)
+    for page in (files["index.html"], files["pages/fig04.html"]):
+        assert page.count("<svg") == 3
+        for text in ("×2.5", "×1.3 to ×4.5", "≥ ×1.7", "interval unknown", "2 censored", "3 diverged"):
+            assert text in page
+        for verdict in ("replicated", "not replicated", "inconclusive"):
+            assert verdict in page
+    assert "Two &amp; three." in files["index.html"]
+
+
+def test_text_is_escaped(tree):
+    files = rendered(tree)
+    assert "Loss &lt; 1 &amp; &lt;b&gt;γ&lt;/b&gt; larger" in files["index.html"]
+    for text in ("A &lt;figure&gt; fig04", "&lt;i&gt;x&lt;/i&gt;"):
+        assert text in files["pages/fig04.html"]
+
+
+def test_the_summary_keeps_a_variant_called_none(tree):
+    assert re.search(r"<td[^>]*>None</td>", rendered(tree)["pages/fig04.html"])
+
+
+def test_a_failed_figure_is_shown_on_the_front_page_without_escape_codes_or_old_claims(tree):
+    add_figure(tree, "fig06", [ROW])
+    index = rendered(tree)["index.html"]
+    for text in ("Skips", "ValueError", "shapes &lt;3&gt; differ"):
+        assert text in index
+    assert "figures/fig06.png" not in index
+    assert index.count("<svg") == 3
+
+
+def test_merged_claims_keep_their_numbers_and_have_a_header_when_empty(tree):
+    rows = list(csv.DictReader(rendered(tree)["claims.csv"].splitlines()))
+    assert [row["effect"] for row in rows] == ["2.5", "inf", ""]
+    add_figure(tree, "fig04")
+    assert rendered(tree)["claims.csv"] == ",".join(Claim.__dataclass_fields__) + "\n"
+
+
+def test_the_notebook_is_static_with_formulas_as_mathml(tree):
+    page = rendered(tree)["pages/fig04.html"]
+    notebook = page[page.index("About") :]
+    assert notebook.count("<math") == 2
+    for text in ("a table", "a still", "<details"):
+        assert text in notebook
+    assert "$" not in re.sub(r"<pre.*?</pre>", "", notebook, flags=re.DOTALL)
+
+
+def test_no_page_runs_a_script_or_fetches_from_the_network(tree):
+    for name, text in rendered(tree).items():
+        assert "<script" not in text, name
+        assert not re.search(r"""(src|srcset)=["']?(https?:)?//|<link[^>]*href=["']?(https?:)?//""", text), name
+        assert not re.search(r"""@import|url\(["']?(https?:)?//""", text), name
+
+
+def test_every_relative_link_leads_somewhere(tree):
+    write(tree / "failed/fig06.ipynb", "{}")
+    write(tree / "values/fig04.csv", "")
+    write(tree / "values/fig05.csv", "")
+    for name, text in rendered(tree).items():
+        for link in re.findall(r"""(?:href|src)="([^"#:]+)(?:#[^"]*)?\"""", text):
+            assert (tree / name).parent.joinpath(link).exists(), f"{name}: {link}"
+
+
+def test_the_same_tree_gives_the_same_bytes(tree, tmp_path_factory):
+    copy = shutil.copytree(tree, tmp_path_factory.mktemp("other") / "tree")
+    assert rendered(tree) == rendered(copy) == rendered(tree)
+
+
+def test_pages_of_figures_that_are_gone_are_removed(tree):
+    rendered(tree)
+    (tree / "provenance/fig05.json").unlink()
+    assert "pages/fig05.html" not in rendered(tree)
+    assert not (tree / "pages/fig05.html").exists()
+
+
+def test_smoke_and_uncommitted_changes_are_said_aloud(tree):
+    clean, loud = rendered(tree, dirty=False)["index.html"], rendered(tree, profile="smoke", dirty=True)["index.html"]
+    assert "scientific content" not in clean
+    assert "uncommitted changes" not in clean
+    assert "scientific content" in loud
+    assert "uncommitted changes" in loud
+
+
+def test_a_missing_product_is_named(tree):
+    (tree / "figures/fig04.svg").unlink()
+    with pytest.raises(InputError, match=r"lacks figures/fig04\.svg"):
+        rendered(tree)
+
+
+def test_an_empty_tree_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="no figure yet"):
+        rendered(tmp_path)
