@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from trajreg.runs.execute import execute
 from trajreg.runs.fingerprint import NUMERICS, differences, fingerprint, identity
 from trajreg.runs.launch import RunsFailed, launch, missing
 from trajreg.runs.store import CorruptRun, RunStore
+from trajreg.training.loop import train
 from trajreg.training.spec import TrainSpec
 
 TINY = {
@@ -154,6 +156,33 @@ def test_a_corrupt_run_is_reported_set_aside_and_trained_again(store, spoil, mes
 def test_a_run_wanted_twice_is_trained_once_and_a_second_launch_does_nothing(store):
     assert launch([spec(), spec(seed=1), spec()], store) == 2
     assert launch([spec(), spec(seed=1)], store) == 0
+
+
+def test_two_that_want_the_same_run_wait_for_each_other(store, monkeypatch):
+    trained = []
+    monkeypatch.setattr("trajreg.runs.execute.train", lambda *args: trained.append(1) or train(*args))
+    both = [threading.Thread(target=execute, args=(spec(), store)) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert len(trained) == 1
+
+
+def test_a_killed_run_leaves_nothing_that_counts(store, monkeypatch):
+    name = fingerprint(spec())
+
+    def killed(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("trajreg.runs.store.os.replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        execute(spec(), store)
+    monkeypatch.undo()
+    (store.root / f".{name}-left").mkdir()
+    assert store.load(name) is None
+    execute(spec(), store)
+    assert [path.name for path in store.root.iterdir() if path.name != ".locks"] == [name]
 
 
 def test_the_display_tells_runs_epoch_loss_and_time_left(store, capfd):

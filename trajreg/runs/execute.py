@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,10 +10,12 @@ import pandas as pd
 from trajreg.data.load import load
 from trajreg.metrics.aggregate import over_stretches, summarise
 from trajreg.runs.fingerprint import fingerprint, identity
-from trajreg.runs.provenance import machine
+from trajreg.runs.provenance import machine, source
 from trajreg.runs.store import RunStore
 from trajreg.training.loop import Training, train
 from trajreg.training.spec import TrainSpec
+
+CHECKOUT = Path(__file__).resolve().parents[2]  # whose commit the numbers come from
 
 
 def execute(
@@ -23,6 +26,7 @@ def execute(
     with store.lock(name):
         if store.load_or_set_aside(name) is not None:
             return
+        store.forget_partial(name)
         started = time.perf_counter()
         data = load(spec.data)
         training = train(spec, data, progress)
@@ -37,6 +41,7 @@ def execute(
             "data_checksum": data.checksum,
             "summary": {key: value if np.isfinite(value) else None for key, value in summary.items()},
             "seconds": seconds,
+            "source": source(CHECKOUT),
             "machine": machine(),
         }
         kept = training.trajectory and training.trajectory.iterates

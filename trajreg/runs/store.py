@@ -101,6 +101,11 @@ class RunStore:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
+    def forget_partial(self, fingerprint: str) -> None:
+        """Delete what a killed process left of this run; call it with the lock held."""
+        for partial in self.root.glob(f".{fingerprint}-*"):
+            shutil.rmtree(partial, ignore_errors=True)
+
     def lock(self, fingerprint: str) -> AbstractContextManager:
         """Held while a run is trained, so that a second process wanting the same run waits and then finds it."""
         locks = self.root / ".locks"
