@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class ResultsTree:
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             os.replace(path, self.root / name)
             outputs[name] = file_checksum(self.root / name)
-        shutil.rmtree(staging)
+        _remove(staging)
         write_json(self._provenance(figure), provenance | {"outputs": outputs})
 
     def fail(self, figure: str, staging: Path, failure: dict[str, Any]) -> Path:
@@ -45,7 +46,7 @@ class ResultsTree:
         executed = staging / "notebooks" / f"{figure}.ipynb"
         if executed.exists():
             os.replace(executed, kept)
-        shutil.rmtree(staging)
+        _remove(staging)
         write_json(kept.with_suffix(".json"), failure | {"notebook": kept.name})
         return kept
 
@@ -78,6 +79,12 @@ class ResultsTree:
         for folder in (*FOLDERS, "failed"):
             for path in (self.root / folder).glob(f"{figure}.*"):
                 path.unlink()
+
+
+def _remove(staging: Path) -> None:
+    shutil.rmtree(staging)
+    with suppress(OSError):  # other figures are still being staged beside it
+        staging.parent.rmdir()
 
 
 def is_reference(version: str) -> bool:
