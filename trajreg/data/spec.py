@@ -1,11 +1,11 @@
 """Which data set, and its options. Imports no torch."""
 
 from math import ceil, sqrt
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, Strict, model_validator
 
-from trajreg.schema import Spec
+from trajreg.schema import NamedSpec
 
 DIGIT_SIDE = 8  # of scikit-learn's embedded digits, in pixels
 
@@ -26,7 +26,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-class DataSpec(Spec):
+class DataSpec(NamedSpec):
     """A data set and its options. An option the named set does not take is an error; one it takes gets its default.
 
     num_train, num_test: take so many samples (for the made sets: make so many), None is all.
@@ -34,6 +34,8 @@ class DataSpec(Spec):
     eigenvalues: of the Hessian of quadratic. path: of the .npz file of archive, from the working directory.
     ignore_index: the value in the masks of archive that stands for "no class".
     """
+
+    OPTIONS: ClassVar = OPTIONS
 
     name: Literal["digits10", "digits100", "digits_seg", "cifar10", "cifar100", "oxford_pets", "archive", "quadratic"]
     num_train: Count | None = None
@@ -44,21 +46,8 @@ class DataSpec(Spec):
     path: Annotated[str, Field(min_length=1)] | None = None
     ignore_index: Annotated[int, Field(ge=0)] | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _defaults(cls, values: Any) -> Any:
-        if not (isinstance(values, dict) and isinstance(values.get("name"), str)):
-            return values  # the fields' own errors say what is wrong
-        options = OPTIONS.get(values["name"], {})
-        return values | {option: default for option, default in options.items() if values.get(option) is None}
-
     @model_validator(mode="after")
-    def _options_fit(self) -> Self:
-        for option in sorted(set().union(*OPTIONS.values())):
-            value = getattr(self, option)
-            if value is not None and option not in OPTIONS[self.name]:
-                takers = ", ".join(name for name, options in OPTIONS.items() if option in options)
-                raise ValueError(f"{option} = {value!r} is an option of {takers}; {self.name} takes none")
+    def _values_fit(self) -> Self:
         for name, option in (("archive", "path"), ("quadratic", "eigenvalues")):
             if self.name == name and getattr(self, option) is None:
                 raise ValueError(f"{name} needs {option}")

@@ -1,10 +1,10 @@
 """Which network, and its options. Imports no torch."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, Strict, model_validator
+from pydantic import Field, Strict
 
-from trajreg.schema import Spec
+from trajreg.schema import NamedSpec
 
 # YAML knows lists only; a tuple keeps the spec hashable
 Hidden = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Strict(False)]
@@ -24,7 +24,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-class ModelSpec(Spec):
+class ModelSpec(NamedSpec):
     """A network and its options. An option the named network does not take is an error; one it takes gets its default.
 
     width: scales the numbers of channels of the convolutional nets. skip: connections around a block (ResNet) or across
@@ -32,6 +32,8 @@ class ModelSpec(Spec):
     depth: how often the U-Net halves the image. dropout: before the classifier (VGG) or after each hidden layer (mlp).
     init: `default` is PyTorch's own, the others are in `layers.initialise`.
     """
+
+    OPTIONS: ClassVar = OPTIONS
 
     name: Literal["mlp", "vgg11", "vgg13", "vgg16", "resnet18", "resnet34", "unet"]
     width: Annotated[float, Field(gt=0)] = 1.0
@@ -43,20 +45,3 @@ class ModelSpec(Spec):
     bias: bool | None = None
     depth: Annotated[int, Field(ge=1)] | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-
-    @model_validator(mode="before")
-    @classmethod
-    def _defaults(cls, values: Any) -> Any:
-        if not (isinstance(values, dict) and isinstance(values.get("name"), str)):
-            return values  # the fields' own errors say what is wrong
-        options = OPTIONS.get(values["name"], {})
-        return values | {option: default for option, default in options.items() if values.get(option) is None}
-
-    @model_validator(mode="after")
-    def _options_fit(self) -> Self:
-        for option in sorted(set().union(*OPTIONS.values())):
-            value = getattr(self, option)
-            if option not in OPTIONS[self.name] and value != type(self).model_fields[option].default:
-                takers = ", ".join(name for name, options in OPTIONS.items() if option in options)
-                raise ValueError(f"{option} = {value!r} is an option of {takers}; {self.name} takes none")
-        return self
