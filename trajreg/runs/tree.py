@@ -9,7 +9,7 @@ from typing import Any
 
 from trajreg.runs.store import file_checksum
 
-FOLDERS = ("figures", "tables", "values", "claims", "notebooks")
+FOLDERS = ("figures", "tables", "values", "claims", "decomposition", "notebooks")
 
 
 class ResultsTree:
@@ -76,7 +76,7 @@ class ResultsTree:
     def _forget(self, figure: str) -> None:
         self._provenance(figure).unlink(missing_ok=True)
         for folder in (*FOLDERS, "failed"):
-            for path in (self.root / folder).glob(f"{figure}.*"):
+            for path in (self.root / folder).glob(f"{figure}[._]*"):
                 path.unlink()
 
 
