@@ -87,9 +87,8 @@ def test_the_walk_of_a_random_walk_is_half():
 
 
 def test_where_the_alignment_is_not_positive_there_is_no_logarithm():
-    away = np.array([0.0, 1, 2, 3, 2, 1, 0, 0.2, 0.2, 0.2, 0.2])[:, None] * np.ones(
-        6
-    )  # leaves its end point, then returns
+    there_and_back = [0.0, 1, 2, 3, 2, 1, 0, 0.2, 0.2, 0.2, 0.2]
+    away = np.outer(there_and_back, np.ones(6))
     bad, good = table(away, np.ones(10)), table(*trajectory(1, 10, pull=1.0))
     of_bad = factors(bad)
     assert of_bad.loc["early", "alignment"] < 0

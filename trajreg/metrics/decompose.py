@@ -31,9 +31,10 @@ def factors(steps: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         A row for each of PHASES with the columns PARTS, gamma_plus = alignment · distance · update / loss, and
-        walk_share = γ^walk / γ₊: 0 for a straight path of tiny steps, ½ for a random walk, above ½ where γ has no excess.
-        walk_share is NaN where γ₊ is not positive. Steps without a γ (a gap or a learning rate that is not positive) count nowhere; a phase without any step is NaN, and so is
-        everything for a table that knows no updates (of the estimator `epoch`, or of a run that diverged).
+        walk_share = γ^walk / γ₊: near 0 for a straight path of many steps, ½ for a random walk, above ½ where γ has no excess,
+        above 1 where γ is negative, NaN where γ₊ is not positive. Steps without a γ (a gap or a learning rate that is not positive)
+        count nowhere; a phase without any step is NaN, and so is everything for a table that knows no updates (of the estimator `epoch`,
+        or of a run that diverged).
     """
     if "gamma" not in steps or steps["update_norm"].isna().all():
         return pd.DataFrame(np.nan, index=list(PHASES), columns=[*PARTS, "gamma_plus", "walk_share"])
