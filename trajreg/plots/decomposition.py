@@ -20,6 +20,7 @@ PARTS = {
     "loss": ("#b3b3b3", "loss (smaller is a factor above 1)"),
 }
 PAIR = ["where", "treatment", "control"]
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 GAP = 1.3  # rows between two comparisons: room for the lower one's title
 
 
@@ -102,6 +103,8 @@ def _round_factors(low: float, high: float) -> list[float]:
 
 
 def factor(log10: float) -> str:
-    """×0.1, ×1, ×3.2, ×1,000 for a power of ten."""
+    """×0.1, ×1, ×3.2, ×1,000, ×10⁷ for a power of ten."""
+    if abs(log10) > 5:
+        return f"×10{str(round(log10)).translate(_SUPERSCRIPTS)}"
     value = 10**log10
     return f"×{value:,.0f}" if value >= 100 else f"×{value:.2g}"
