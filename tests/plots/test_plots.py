@@ -13,7 +13,10 @@ from trajreg.studies.run import Run
 def run(variant, settings, seed, cosine=0.2, diverged=False):
     epochs = pd.DataFrame({"epoch": [1, 2, 3], "train_loss": np.array([1, 0.5, 0.2]) * (1 + seed)})
     if not diverged:
-        epochs = epochs.assign(gamma=[1.0, 2.0, 1.5], cosine=cosine, cosine_walk=cosine / 2)
+        epochs = epochs.assign(
+            gamma=[1.0, 2.0, 1.5], gamma_median=[0.9, 1.8, 1.4], gamma_walk=[0.5, 0.4, 0.3 * (1 + seed)]
+        )
+        epochs = epochs.assign(cosine=cosine, cosine_walk=cosine / 2)
     return Run(variant, settings, seed, "f", diverged, epochs, {"gamma": 1.0}, None, None)
 
 
@@ -44,6 +47,17 @@ def test_every_value_of_a_row_key_gets_its_row():
     figure = training_panels(runs, rows=["model.name"])
     assert len(figure.axes) == 6
     assert "VGG-16: regularity γ" in texts(figure)
+
+
+def test_gamma_stands_before_its_random_walks_and_beside_its_median_over_steps():
+    panel = training_panels(norms()).axes[1]
+    (band,) = [collection for collection in panel.collections if collection.get_zorder() < 1]
+    walk = band.get_paths()[0].vertices[:, 1]
+    assert (walk.min(), walk.max()) == pytest.approx((0.4, 0.6))  # medians over seeds, the same in both variants
+    medians = [line for line in panel.lines if line.get_linestyle() == ":"]
+    np.testing.assert_allclose([line.get_ydata() for line in medians], [[0.9, 1.8, 1.4]] * 2)
+    many = [run(name, {"model.activation": name}, 0) for name in "abcdef"]
+    assert not [line for line in training_panels(many).axes[1].lines if line.get_linestyle() == ":"]
 
 
 def test_diverged_runs_are_named_in_the_legend():

@@ -12,6 +12,7 @@ from nbformat import v4
 from trajreg.errors import InputError
 from trajreg.report.ledger import Claim
 from trajreg.report.render import render
+from trajreg.report.splits import read_splits
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 ROW = {
@@ -28,6 +29,9 @@ OPEN = ROW | {
     "verdict": "inconclusive",
 }
 UNKNOWN = ROW | {"effect": "", "low": "", "high": "", "p_value": "", "diverged": "3", "verdict": "not replicated"}
+
+
+SHARES = {"total": 1.0, "alignment": -0.05, "distance": 0.4, "update": 0.35, "loss": 0.3}
 
 
 def write(path, text):
@@ -55,6 +59,21 @@ def add_figure(tree, name, rows=()):
     known = {"figure": name, "title": f"A <figure> {name}", "status": "reconstructed", "caption": "Loss & γ"}
     known |= {"params": f"params/digits/{name}.yaml", "notebook": f"notebooks/{name}.ipynb", "key": "k"}
     write(tree / f"provenance/{name}.json", json.dumps(known | {"runs": ["abc123"], "num_diverged": 1, "seconds": 2.0}))
+
+
+def add_splits(tree, name, where="VGG-11", total=3.0, **shares):
+    """A decomposition, as the pipeline leaves it: every part with a fixed share of the log-ratio, the same in all phases."""
+    for suffix in ("png", "svg"):
+        write(tree / f"figures/{name}_decomposition.{suffix}", "")
+    columns = "figure,where,treatment,control,phase,part,log10,low,high,share,share_low,share_high,confidence,seeds,left_out,undefined"
+    rows = [f"{columns},walk_treatment,walk_control"]
+    for phase in ("early", "late", "whole"):
+        for part, share in (SHARES | shares).items():
+            value, known = share * total, f"{share},{share - 0.1},{share + 0.1}" if total else ",,"
+            rows.append(
+                f"{name},{where},<batch>,none,{phase},{part},{value},{value - 0.1},{value + 0.1},{known},0.9375,5,1,0,0.42,0.5"
+            )
+    write(tree / f"decomposition/{name}.csv", "\n".join(rows) + "\n")
 
 
 @pytest.fixture
@@ -134,6 +153,7 @@ def test_no_page_runs_a_script_or_fetches_from_the_network(tree):
 
 
 def test_every_relative_link_leads_somewhere(tree):
+    add_splits(tree, "fig04")
     write(tree / "failed/fig06.ipynb", "{}")
     write(tree / "values/fig04.csv", "")
     write(tree / "values/fig05.csv", "")
@@ -160,6 +180,62 @@ def test_smoke_and_uncommitted_changes_are_said_aloud(tree):
     assert "uncommitted changes" not in clean
     assert "scientific content" in loud
     assert "uncommitted changes" in loud
+
+
+def test_how_far_alignment_goes_is_said_on_the_front_page_and_the_figures_own(tree):
+    add_splits(tree, "fig04")
+    files = rendered(tree)
+    for page in (files["index.html"], files["pages/fig04.html"]):
+        for text in (
+            "×1,000",
+            "×794 to ×1,260",
+            "−5 %",
+            "−15 % to 5 %",
+            "does not hold",
+            "42 % and 50 %",
+            "1 left out",
+            "&lt;batch&gt;",
+        ):
+            assert text in page
+    assert "makes −5 % of the log-ratio" in files["pages/fig04.html"]
+    assert "Of 1 comparison this" in files["index.html"]
+    assert "fig05_decomposition" not in files["pages/fig05.html"]
+    assert "better alignment" not in rendered_without(tree, "fig04")
+
+
+def rendered_without(tree, name):
+    (tree / f"decomposition/{name}.csv").unlink()
+    return rendered(tree)["index.html"]
+
+
+@pytest.mark.parametrize(
+    ("total", "alignment", "reading"),
+    [
+        (3.0, 0.8, "holds"),
+        (3.0, 0.2, "does not hold"),
+        (3.0, 0.45, "open"),
+        (-2.0, 0.9, "holds"),
+        (0, 0, "no difference"),
+    ],
+)
+def test_the_reading_follows_from_the_share_of_alignment(tree, total, alignment, reading):
+    add_splits(tree, "fig04", total=total, alignment=alignment)
+    (split,) = read_splits(tree / "decomposition/fig04.csv")
+    assert split.reading == reading
+
+
+def test_a_ratio_without_a_logarithm_leaves_the_reading_open(tree):
+    add_splits(tree, "fig04", total=float("nan"))
+    (split,) = read_splits(tree / "decomposition/fig04.csv")
+    assert split.reading == "open"
+    assert "not defined" in rendered(tree)["index.html"]
+
+
+def test_a_missing_picture_of_a_decomposition_is_named(tree):
+    add_splits(tree, "fig04")
+    (tree / "figures/fig04_decomposition.svg").unlink()
+    with pytest.raises(InputError, match=r"lacks figures/fig04_decomposition\.svg"):
+        rendered(tree)
 
 
 def test_a_missing_product_is_named(tree):

@@ -37,13 +37,17 @@ def over_stretches(steps: pd.DataFrame, stretch: np.ndarray) -> pd.DataFrame:
     return result
 
 
+def phase_of(steps: pd.DataFrame) -> np.ndarray:
+    """(T,) "early" for the first fifth of a trajectory's steps (EARLY_FRACTION, at least one step), "late" for the rest."""
+    return np.where(steps["step"] < max(1, int(len(steps) * EARLY_FRACTION)), "early", "late")
+
+
 def summarise(steps: pd.DataFrame) -> dict[str, float]:
     """The numbers of a whole trajectory: the columns of `over_stretches` for the whole run, and with the suffixes
     `_early` (the first fifth of the steps, at least one) and `_late` (the rest); plus `gamma_min`, `initial_distance` = d_0.
     """
-    early = steps["step"].to_numpy() < max(1, int(len(steps) * EARLY_FRACTION))
     whole = over_stretches(steps, np.zeros(len(steps), dtype=int)).iloc[0].to_dict()
-    phases = over_stretches(steps, np.where(early, "early", "late"))
+    phases = over_stretches(steps, phase_of(steps))
     for phase in phases.index:
         whole |= {f"{name}_{phase}": phases.loc[phase, name] for name in phases.columns}
     extremes = {"gamma_min": steps["gamma"].min(), "initial_distance": steps["distance"].iloc[0]}

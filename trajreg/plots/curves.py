@@ -1,5 +1,6 @@
 """Loss, γ and alignment against epochs: a colour a variant, the median over seeds as a line, smallest to largest as a band."""
 
+import math
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -8,6 +9,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from trajreg.plots.style import palette, use_style
@@ -15,6 +17,7 @@ from trajreg.studies.labels import label
 from trajreg.studies.run import Run
 from trajreg.studies.tables import epoch_table
 
+MOST_MEDIANS = 4  # with more variants the medians over steps would hide the lines of γ
 PANELS = {
     "train_loss": ("training loss", "loss, mean of the epoch"),
     "gamma": ("regularity γ", "γ of the epoch"),
@@ -23,7 +26,11 @@ PANELS = {
 
 
 def training_panels(runs: list[Run], rows: Sequence[str] = ()) -> Figure:
-    """Three panels a row: training loss, γ, and the cosine between update and way to the end (with its random-walk null, dashed).
+    """Three panels a row: training loss, γ, and the cosine between update and way to the end.
+
+    γ is the gap-weighted ratio of sums of each epoch (line and band), beside the median of its steps (dotted, with up to
+    MOST_MEDIANS variants) and what random walks with the same step lengths and losses would have (grey, from the smallest to the
+    largest of the variants). The random walk's cosine is dashed, a line a variant.
 
     Args:
         runs: the figure's runs; diverged ones have no γ and are named in the legend.
@@ -55,13 +62,30 @@ def _row(axes: list[Axes], table: pd.DataFrame, colours: dict, facet: str) -> No
         axis.set(title=f"{facet}: {title}" if facet else title, ylabel=unit, xlabel="")
     axes[0].set_yscale("log")
     axes[1].axhline(0, color="0.3", linewidth=0.8)
-    _curves(axes[2], table, "cosine_walk", colours, dashed=True)
+    _walk_band(axes[1], table)
+    if len(colours) <= MOST_MEDIANS:
+        _curves(axes[1], table, "gamma_median", colours, style=":")
+    _curves(axes[2], table, "cosine_walk", colours, style="--")
 
 
-def _curves(axis: Axes, table: pd.DataFrame, column: str, colours: dict, dashed: bool = False) -> None:
+def _walk_band(axis: Axes, table: pd.DataFrame) -> None:
+    """γ of a random walk with the same step lengths and losses, from the smallest to the largest of the variants."""
+    walk = (
+        table.groupby(["name", "epoch"], sort=False)["gamma_walk"]
+        .median()
+        .dropna()
+        .groupby("epoch")
+        .agg(["min", "max"])
+    )
+    axis.fill_between(walk.index, walk["min"], walk["max"], color="0.85", linewidth=0, zorder=0.5)
+
+
+def _curves(axis: Axes, table: pd.DataFrame, column: str, colours: dict, style: str = "-") -> None:
+    """A line a variant; "-" with its band and a note where nothing is known, other styles are companions without."""
     kept = table.dropna(subset=[column])
     if kept.empty:  # epoch snapshots tell no cosine; a diverged run has no γ
-        axis.text(0.5, 0.5, "not recorded", transform=axis.transAxes, ha="center", color="0.4")
+        if style == "-":
+            axis.text(0.5, 0.5, "not recorded", transform=axis.transAxes, ha="center", color="0.4")
         return
     sns.lineplot(
         data=kept,
@@ -71,10 +95,10 @@ def _curves(axis: Axes, table: pd.DataFrame, column: str, colours: dict, dashed:
         hue_order=list(colours),
         palette=colours,
         estimator="median",
-        errorbar=None if dashed else ("pi", 100),
+        errorbar=("pi", 100) if style == "-" else None,
         err_kws={"alpha": 0.18, "linewidth": 0},
-        linestyle="--" if dashed else "-",
-        linewidth=1.2 if dashed else 1.8,
+        linestyle=style,
+        linewidth=1.8 if style == "-" else 1.2,
         legend=False,
         ax=axis,
     )
@@ -92,5 +116,13 @@ def _legend(figure: Figure, colours: dict, runs: list[Run], names: dict[str, str
         )
         for name, colour in colours.items()
     ]
-    entries.append(Line2D([], [], color="0.35", linestyle="--", linewidth=1.2, label="random walk"))
-    figure.legend(handles=entries, loc="outside lower center", ncols=min(len(entries), 7), frameon=False)
+    if len(colours) <= MOST_MEDIANS:
+        entries.append(Line2D([], [], color="0.35", linestyle=":", linewidth=1.2, label="γ: median over steps"))
+    entries.append(Patch(color="0.85", label="γ: random walks"))
+    entries.append(Line2D([], [], color="0.35", linestyle="--", linewidth=1.2, label="cosine: random walk"))
+    figure.legend(
+        handles=entries,
+        loc="outside lower center",
+        ncols=math.ceil(len(entries) / math.ceil(len(entries) / 7)),
+        frameon=False,
+    )

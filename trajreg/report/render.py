@@ -11,6 +11,7 @@ from markupsafe import Markup
 from trajreg.report.ledger import VERDICTS, Claim, number, verdict_counts
 from trajreg.report.mathml import with_mathml
 from trajreg.report.notebook import notebook_html
+from trajreg.report.splits import READINGS, alignment_range, readings
 from trajreg.report.tree import Failure, Figure, label, read_tree
 
 _HERE = Path(__file__).parent
@@ -53,6 +54,7 @@ def _environment(**shared: object) -> jinja2.Environment:
     )
     environment.filters.update(label=label, number=number, with_mathml=lambda text: Markup(with_mathml(text)))
     environment.globals.update(shared, verdicts=VERDICTS, badges=_BADGES, verdict_counts=verdict_counts)
+    environment.globals.update(readings=READINGS, reading_counts=readings, alignment_range=alignment_range)
     return environment
 
 

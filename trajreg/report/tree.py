@@ -13,8 +13,10 @@ import pandas as pd
 
 from trajreg.errors import InputError
 from trajreg.report.ledger import Claim, number
+from trajreg.report.splits import Split, read_splits
 
 _FILES = ("figures/{}.png", "figures/{}.svg", "tables/{}.csv", "claims/{}.csv", "notebooks/{}.ipynb")
+_SPLIT_FILES = ("figures/{}_decomposition.png", "figures/{}_decomposition.svg")  # where there is a decomposition
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -34,6 +36,7 @@ class Figure:
     num_diverged: int
     seconds: float
     claims: list[Claim]
+    splits: list[Split]
     summary: pd.DataFrame
     numeric: list[bool]
 
@@ -44,6 +47,7 @@ class Failure:
 
     failed: ClassVar[bool] = True
     claims: ClassVar[list[Claim]] = []
+    splits: ClassVar[list[Split]] = []
     id: str
     title: str
     notebook: str
@@ -78,7 +82,9 @@ def _failure(tree: Path, name: str) -> Failure:
 
 
 def _figure(tree: Path, name: str) -> Figure:
-    missing = [file.format(name) for file in _FILES if not (tree / file.format(name)).is_file()]
+    splits = read_splits(tree / "decomposition" / f"{name}.csv")
+    wanted = [file.format(name) for file in (*_FILES, *(_SPLIT_FILES if splits else ()))]
+    missing = [file for file in wanted if not (tree / file).is_file()]
     if missing:
         raise InputError(f"{tree} lacks {', '.join(missing)}: make figures FIGURES={name} writes them")
     known = json.loads((tree / "provenance" / f"{name}.json").read_text(encoding="utf-8"))
@@ -88,6 +94,7 @@ def _figure(tree: Path, name: str) -> Figure:
     return Figure(
         id=name,
         claims=_claims(tree / "claims" / f"{name}.csv"),
+        splits=splits,
         summary=table.map(_cell),
         numeric=[name in table.select_dtypes("number") for name in table],
         **{key: known[key] for key in keys},

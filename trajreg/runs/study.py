@@ -10,6 +10,7 @@ from trajreg.runs.fingerprint import fingerprint
 from trajreg.runs.launch import launch
 from trajreg.runs.store import RunStore, StoredRun
 from trajreg.studies.claims import ledger
+from trajreg.studies.decomposition import decomposition
 from trajreg.studies.run import Run
 from trajreg.studies.spec import FigureSpec
 
@@ -58,8 +59,12 @@ class Study:
         """Evaluate the claims, write the figure's ledger and return it."""
         return self._write(ledger(self.figure, runs), "claims", index=False)
 
+    def save_decomposition(self, runs: list[Run]) -> pd.DataFrame:
+        """Split each compared log-ratio of γ into its parts, write the table and return it."""
+        return self._write(decomposition(self.figure, runs), "decomposition", index=False)
+
     def path(self, folder: str, suffix: str) -> Path:
-        """Where a product of this figure goes: output/<folder>/<figure><suffix>; the folder is made."""
+        """Where a product of this figure goes: output/<folder>/<figure><suffix>; the folder is made. A suffix begins with "." or "_"."""
         (self.output / folder).mkdir(parents=True, exist_ok=True)
         return self.output / folder / f"{self.figure.figure}{suffix}"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from trajreg.runs.store import file_checksum
 
-FOLDERS = ("figures", "tables", "values", "claims", "notebooks")
+FOLDERS = ("figures", "tables", "values", "claims", "decomposition", "notebooks")
 
 
 class ResultsTree:
@@ -77,7 +77,7 @@ class ResultsTree:
     def _forget(self, figure: str) -> None:
         self._provenance(figure).unlink(missing_ok=True)
         for folder in (*FOLDERS, "failed"):
-            for path in (self.root / folder).glob(f"{figure}.*"):
+            for path in (self.root / folder).glob(f"{figure}[._]*"):
                 path.unlink()
 
 

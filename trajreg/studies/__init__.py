@@ -5,4 +5,5 @@
 - `run`: one finished run, as tables
 - `tables`: tidy tables of a figure
 - `claims`: paired effects, intervals, verdicts and their error rates
+- `decomposition`: what the compared ratios of γ are made of
 """

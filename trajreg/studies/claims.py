@@ -8,7 +8,7 @@ takes its place in that order instead of being dropped.
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 import numpy as np
@@ -139,15 +139,22 @@ def describe_rule(table: pd.DataFrame) -> str:
     )
 
 
-def _rows(figure: FigureSpec, claim: ClaimSpec, runs: list[Run]) -> Iterable[dict]:
+def paired_cells(
+    figure: FigureSpec, treatment: dict, control: dict, runs: list[Run]
+) -> Iterator[tuple[dict, list[tuple[Run, Run]]]]:
+    """For each combination of the settings that treatment and control leave open: that combination, and the pairs, seed by seed."""
     by_cell = {(_cell(run.settings), run.seed): run for run in runs}
     for variant in figure.variants():
         settings = variant.settings
-        if any(settings[key] != value for key, value in claim.treatment.items()):
+        if any(settings[key] != value for key, value in treatment.items()):
             continue
-        treated, control = _cell(settings), _cell(settings | claim.control)
-        pairs = [(by_cell[treated, seed], by_cell[control, seed]) for seed in range(figure.seeds)]
-        others = {key: value for key, value in settings.items() if key not in claim.treatment}
+        treated, other = _cell(settings), _cell(settings | control)
+        pairs = [(by_cell[treated, seed], by_cell[other, seed]) for seed in range(figure.seeds)]
+        yield {key: value for key, value in settings.items() if key not in treatment}, pairs
+
+
+def _rows(figure: FigureSpec, claim: ClaimSpec, runs: list[Run]) -> Iterator[dict]:
+    for others, pairs in paired_cells(figure, claim.treatment, claim.control, runs):
         yield _row(figure, claim, others, pairs)
 
 

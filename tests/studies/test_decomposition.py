@@ -1,0 +1,102 @@
+"""The decomposition over paired seeds: which pairs, which phases, and what is said where there is nothing to split."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import trajreg
+from trajreg.metrics.decompose import PARTS, PHASES
+from trajreg.studies.decomposition import COLUMNS, decomposition
+from trajreg.studies.run import Run
+from trajreg.studies.spec import FigureSpec
+
+CLAIM = {
+    "id": "a", "text": "t", "source": "ours", "metric": "gamma", "direction": "higher", "effect": "ratio", "smallest_effect": 1.1,
+    "treatment": {"model.norm": "batch"}, "control": {"model.norm": "none"},
+}  # fmt: skip
+VALUES = {
+    "figure": "fig04", "title": "t", "caption": "c", "status": "paper", "seeds": 5,
+    "claims": [CLAIM, CLAIM | {"id": "b", "metric": "cosine"}],
+    "base": {"data": {"name": "digits10"}, "model": {"name": "vgg11"}, "optimizer": {"name": "sgd", "lr": 0.1}, "num_epochs": 3},
+    "vary": {"model.name": ["vgg11", "vgg16"], "model.norm": ["batch", "none"]},
+}  # fmt: skip
+FIGURE = FigureSpec.parse(VALUES, "test")
+
+
+def steps(seed, loss=1.0, away=False):
+    """The table of a short trajectory; with `away` it walks away from its end before it turns."""
+    theta = np.random.default_rng(seed).normal(loc=1.0, size=(21, 4)).cumsum(axis=0)
+    theta[-1] = theta[0] - 1.0 if away else theta[-1]
+    squares = ((theta - theta[-1]) ** 2).sum(axis=1), ((theta[1:] - theta[:-1]) ** 2).sum(axis=1)
+    return trajreg.regularity(distance_sq=squares[0], update_sq=squares[1], loss=np.full(20, loss), lr=0.1)
+
+
+def runs(diverged=lambda settings, seed: False, table=lambda settings, seed: steps(seed)):
+    def one(variant, seed):
+        gone = diverged(variant.settings, seed)
+        read = (lambda: pd.DataFrame({"step": [0], "loss": [1.0]})) if gone else lambda: table(variant.settings, seed)
+        return Run(variant.label, variant.settings, seed, "f", gone, pd.DataFrame(), {}, read, None)
+
+    return [one(variant, seed) for variant in FIGURE.variants() for seed in range(5)]
+
+
+def is_batch(settings):
+    return settings["model.norm"] == "batch"
+
+
+def test_each_pair_once_in_every_open_setting_phase_and_part():
+    table = decomposition(FIGURE, runs())
+    assert list(table) == COLUMNS
+    wanted = [(where, phase, part) for where in ("VGG-11", "VGG-16") for phase in PHASES for part in ("total", *PARTS)]
+    assert list(zip(table["where"], table["phase"], table["part"], strict=True)) == wanted
+    assert set(table["treatment"]) == {"batch norm"}
+
+
+def test_identical_variants_have_nothing_to_explain():
+    table = decomposition(FIGURE, runs())
+    assert (table[["log10", "low", "high"]] == 0).all(axis=None)
+    assert table["share"].isna().all()
+    assert (table["walk_treatment"] == table["walk_control"]).all()
+
+
+def test_a_tenth_of_the_loss_is_all_loss():
+    table = decomposition(FIGURE, runs(table=lambda s, seed: steps(seed, loss=0.1 if is_batch(s) else 1.0)))
+    by_part = table[table["phase"] == "late"].groupby("part")
+    for part, expected in {"total": 1, "loss": 1, "alignment": 0, "distance": 0, "update": 0}.items():
+        for column in ("log10", "low", "high", "share", "share_low", "share_high"):
+            np.testing.assert_allclose(by_part.get_group(part)[column], expected, atol=1e-12)
+    assert (table["confidence"] == 1 - 2 / 32).all()
+
+
+def test_parts_are_medians_with_the_interval_of_the_claims():
+    scale = {0: 1.0, 1: 10.0, 2: 100.0, 3: 1000.0, 4: 1e4}
+    table = decomposition(FIGURE, runs(table=lambda s, seed: steps(seed, loss=1 if is_batch(s) else scale[seed])))
+    row = table[(table["phase"] == "whole") & (table["part"] == "loss")].iloc[0]
+    assert tuple(row[["log10", "low", "high"]]) == pytest.approx((2, 0, 4))
+    assert math.isnan(row["share"])  # the interval touches no difference
+
+
+def test_diverged_and_unrecorded_runs_are_left_out_and_counted():
+    table = decomposition(FIGURE, runs(diverged=lambda s, seed: not is_batch(s) and seed < 2))
+    assert set(zip(table["seeds"], table["left_out"], strict=True)) == {(3, 2)}
+    epochs = lambda s, seed: steps(seed).assign(update_norm=np.nan, cosine=np.nan)  # noqa: E731
+    table = decomposition(FIGURE, runs(table=epochs))
+    assert set(zip(table["seeds"], table["left_out"], table["undefined"], strict=True)) == {(0, 5, 0)}
+    assert table[["log10", "low", "high", "share", "walk_control"]].isna().all(axis=None)
+
+
+def test_a_pair_without_a_logarithm_may_lie_anywhere():
+    table = decomposition(FIGURE, runs(table=lambda s, seed: steps(seed, away=is_batch(s) and seed == 3)))
+    early = table[(table["phase"] == "early") & (table["where"] == "VGG-11")].set_index("part")
+    for part in ("total", "alignment"):
+        assert math.isnan(early.loc[part, "log10"])
+        assert (early.loc[part, "low"], early.loc[part, "high"]) == (-math.inf, math.inf)
+        assert early.loc[part, "undefined"] == 1
+    assert early.loc["loss", ["log10", "undefined"]].tolist() == [0, 0]
+    assert early["share"].isna().all()
+
+
+def test_a_figure_without_claims_compares_nothing():
+    assert decomposition(FIGURE.model_copy(update={"claims": ()}), runs()).empty

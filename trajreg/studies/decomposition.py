@@ -1,0 +1,97 @@
+"""What the difference in γ between a treatment and its control is made of, over paired seeds (ours)."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from trajreg.metrics.decompose import PARTS, PHASES, factors, log_ratio
+from trajreg.studies.claims import paired_cells, paired_interval
+from trajreg.studies.labels import label
+from trajreg.studies.run import Run
+from trajreg.studies.spec import FigureSpec
+
+COLUMNS = [
+    "figure",
+    "where",
+    "treatment",
+    "control",
+    "phase",
+    "part",
+    "log10",
+    "low",
+    "high",
+    "share",
+    "share_low",
+    "share_high",
+    "confidence",
+    "seeds",
+    "left_out",
+    "undefined",
+    "walk_treatment",
+    "walk_control",
+]
+
+
+def decomposition(figure: FigureSpec, runs: list[Run]) -> pd.DataFrame:
+    """The log-ratio of γ₊ = γ + γ^walk and its parts, for every treatment and control that the figure's claims compare.
+
+    One row for each pair, each combination of the settings it leaves open, each phase (`metrics.decompose.PHASES`) and each part ("total",
+    then PARTS, which add up to it in every pair of runs); the columns are COLUMNS:
+
+    log10, low, high: median and interval (`claims.paired_interval`) over pairs of the part, as log10 of a factor on γ₊.
+    share, share_low, share_high: the same of part / total; NaN where the interval of the total holds 0: nothing is to be explained.
+    seeds: the pairs that count. left_out: pairs with a run that diverged or has no per-step values (estimator `epoch`).
+    undefined: pairs that count but where a γ₊ is not positive, so that the part has no logarithm: log10 is NaN and such a pair
+    may lie anywhere in the interval.
+    walk_treatment, walk_control: medians of γ^walk / γ₊ (½ is what a random walk has).
+    """
+    known = {id(run): factors(run.steps()) if not run.diverged else factors(pd.DataFrame({"step": []})) for run in runs}
+    rows = [
+        {"figure": figure.figure, "where": label(others), "treatment": label(treatment), "control": label(control)}
+        | row
+        for treatment, control in _compared(figure)
+        for others, pairs in paired_cells(figure, treatment, control, runs)
+        for row in _phases([tuple(known[id(run)] for run in pair) for pair in pairs])
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _compared(figure: FigureSpec) -> list[tuple[dict, dict]]:
+    """Each treatment with its control, once however many claims are about them."""
+    return list({repr((c.treatment, c.control)): (c.treatment, c.control) for c in figure.claims}.values())
+
+
+def _phases(pairs: list[tuple[pd.DataFrame, pd.DataFrame]]) -> Iterator[dict]:
+    for phase in PHASES:
+        kept = [(a, b) for a, b in pairs if not (a.loc[phase] + b.loc[phase])[["update", "loss"]].isna().any()]
+        logs = pd.DataFrame([log_ratio(a, b).loc[phase] for a, b in kept], columns=["total", *PARTS])
+        walks = [[variant.loc[phase, "walk_share"] for variant in side] for side in zip(*kept, strict=True)]
+        shared = {
+            "phase": phase,
+            "seeds": len(kept),
+            "left_out": len(pairs) - len(kept),
+            "walk_treatment": _median(walks[0]) if kept else math.nan,
+            "walk_control": _median(walks[1]) if kept else math.nan,
+        }
+        _, low, high, _ = _interval(logs["total"])
+        explained = logs.div(logs["total"], axis=0) if low > 0 or high < 0 else logs * math.nan
+        for part in logs:
+            row = shared | {"part": part, "undefined": int(logs[part].isna().sum())}
+            row |= zip(("log10", "low", "high", "confidence"), _interval(logs[part]), strict=True)
+            yield row | dict(zip(("share", "share_low", "share_high"), _interval(explained[part])[:3], strict=True))
+
+
+def _interval(values: pd.Series) -> tuple[float, float, float, float]:
+    """(median, low, high, confidence) of one number a pair; a NaN may be anything."""
+    if values.isna().all():
+        return (math.nan,) * 4
+    bounds = [(-math.inf, math.inf) if math.isnan(value) else (value, value) for value in values]
+    low, high, confidence = paired_interval(bounds)
+    return _median(values), float(low), float(high), confidence
+
+
+def _median(values) -> float:
+    """The median, NaN where a value is."""
+    return float(np.median(np.asarray(values, dtype=float)))
