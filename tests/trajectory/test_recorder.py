@@ -165,7 +165,7 @@ def raised(body, message):
 
 def test_errors_name_what_is_wrong():
     theta = nn.Parameter(torch.zeros(3))
-    raised(lambda: trajreg.TrajectoryRecorder([theta], "magic"), "'magic' is unknown, choose from store, epoch")
+    raised(lambda: trajreg.TrajectoryRecorder([theta], "magic"), "'magic' is unknown, choose from store, epoch, sketch")
     raised(lambda: trajreg.TrajectoryRecorder([]), "parameters must be trainable .* got none")
     mixed = [theta, nn.Parameter(torch.zeros(3, dtype=torch.float64))]
     raised(lambda: trajreg.TrajectoryRecorder(mixed), "of one type and device")

@@ -14,11 +14,16 @@ class Distances:
     distance_sq: ‖θ_t − θ_T‖² at every step and at the end (T+1,), or at epoch boundaries only (B+1,).
     update_sq: (T,) ‖θ_t − θ_{t+1}‖².
     inner: (T,) ⟨θ_t − θ_T, θ_t − θ_{t+1}⟩, or None where only epoch boundaries are known.
+    inner_stderr, distance_sq_stderr, cosine_stderr: (T,) standard errors of `inner`, of `distance_sq[:T]` and of the cosine
+        inner / √(distance_sq · update_sq), for an estimator that is not exact; else None. `update_sq` is always exact.
     """
 
     distance_sq: np.ndarray
     update_sq: np.ndarray
     inner: np.ndarray | None
+    inner_stderr: np.ndarray | None = None
+    distance_sq_stderr: np.ndarray | None = None
+    cosine_stderr: np.ndarray | None = None
 
 
 def flatten_into(row: torch.Tensor, parameters: Sequence[torch.Tensor]) -> None:

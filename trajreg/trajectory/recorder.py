@@ -13,9 +13,10 @@ from trajreg.errors import InputError
 from trajreg.metrics.regularity import regularity
 from trajreg.trajectory.distances import Distances
 from trajreg.trajectory.epoch import Epoch
+from trajreg.trajectory.sketch import Sketch
 from trajreg.trajectory.store import DEFAULT_MEMORY, Store
 
-ESTIMATORS = ("store", "epoch")
+ESTIMATORS = ("store", "epoch", "sketch")
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,12 @@ class Trajectory:
 
         A row of an epoch carries its first step, the gap-weighted γ, walk and excess (exact, Identity B), the distance at its
         start and means of loss, gap and inner_product weighted by lr; update_norm and cosine are NaN: snapshots do not tell them.
+        With `sketch`, one row a step and two more columns: gamma_stderr (of gamma and of gamma_excess) and cosine_stderr.
         """
         known = self.distances
         if known.inner is None:
             return self._by_epoch(optimal_loss)
-        return regularity(
+        table = regularity(
             distance_sq=known.distance_sq,
             update_sq=known.update_sq,
             loss=self.loss,
@@ -48,6 +50,11 @@ class Trajectory:
             optimal_loss=optimal_loss,
             inner=known.inner,
         )
+        if known.inner_stderr is None:
+            return table
+        weight = table["lr"] * table["gap"]
+        gamma_stderr = known.inner_stderr / weight.where(weight > 0)  # ‖U_t‖ is exact
+        return table.assign(gamma_stderr=gamma_stderr, cosine_stderr=known.cosine_stderr)
 
     def _by_epoch(self, optimal_loss: float | np.ndarray) -> pd.DataFrame:
         starts = np.arange(0, len(self.loss), self.steps_per_epoch)
@@ -80,9 +87,10 @@ class TrajectoryRecorder:
 
     Args:
         parameters: the trainable tensors; those that need no gradient are left out.
-        estimator: "store" (exact, every iterate) or "epoch" (exact epoch means only).
+        estimator: "store" (exact, every iterate), "epoch" (exact epoch means only) or "sketch" (random projections, with standard errors).
         num_steps: steps to come; with it, a recording that does not fit is refused before training.
-        steps_per_epoch: needed by "epoch".
+        steps_per_epoch: needed by "epoch"; with it, the epoch sums of "sketch" are exact.
+        num_sketch: numbers "sketch" keeps of a step.
         memory: bytes of iterates that "store" keeps in memory before it goes to memory-mapped files in `directory`.
 
     Raises:
@@ -98,6 +106,7 @@ class TrajectoryRecorder:
         steps_per_epoch: int | None = None,
         memory: int = DEFAULT_MEMORY,
         directory: str | Path | None = None,
+        num_sketch: int = 8192,
     ):
         weights = [parameter for parameter in parameters if parameter.requires_grad]
         kinds = {(weight.dtype, weight.device) for weight in weights}
@@ -109,6 +118,8 @@ class TrajectoryRecorder:
             raise InputError(f"estimator {estimator!r} is unknown, choose from {', '.join(ESTIMATORS)}")
         if estimator == "store":
             self._estimator = Store(weights, num_steps, memory, directory)
+        elif estimator == "sketch":
+            self._estimator = Sketch(weights, num_sketch, steps_per_epoch=steps_per_epoch)
         else:
             self._estimator = Epoch(weights, steps_per_epoch)
         self._steps_per_epoch = steps_per_epoch

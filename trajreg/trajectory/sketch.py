@@ -1,0 +1,216 @@
+"""The estimator `sketch`: a random projection of every update, from which γ follows with its standard error.
+
+With u_t = θ_t − θ_{t+1} and b_t = θ_{t+1} − θ_T = Σ_{r>t} u_r, the definition's inner product is
+
+    ⟨θ_t − θ_T, u_t⟩ = ‖u_t‖² + ⟨b_t, u_t⟩
+
+The first term is exact (one pass over θ), only the second, the alignment with the path still ahead, is read off the sketches.
+Updates are projected, not weights: float32 rounds a difference of neighbours relative to the step's own length, while in the sketch of θ_t
+it is relative to ‖θ_t‖. What is summed over many steps, S b_t = Σ_{r>t} S u_r, is summed in float64.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from trajreg.errors import InputError
+from trajreg.trajectory.distances import Distances, flatten_into
+
+BLOCK_BYTES = 64 * 2**20  # sketches leave the device in blocks, so that the host waits once a block, not once a step
+ROWS_AT_ONCE = 512
+
+
+class Projection:
+    """A random linear map S: R^P → R^k with E⟨Sa, Sb⟩ = ⟨a, b⟩: permute, flip signs, add up groups of m = ⌈P/k⌉.
+
+    This is a CountSketch whose buckets hold equally many weights (zeros fill the last ones). Two weights share a bucket with
+    probability c = (m − 1) / (mk − 1), and with independent signs
+
+        Cov(⟨Sa, Sb⟩, ⟨Sp, Sq⟩) = c · ( ⟨a,p⟩⟨b,q⟩ + ⟨a,q⟩⟨b,p⟩ − 2 Σ_i a_i b_i p_i q_i )
+
+    so Var⟨Sa, Sb⟩ ≤ c · (‖a‖²‖b‖² + ⟨a,b⟩²), a little under 1/k of it, and k = P is exact. The sum over i, unknown here and
+    small unless few weights do all the moving, is left out: standard errors are on the large side, by a relative ≈ 1/P.
+
+    Args:
+        size: P.
+        num_sketch: k.
+        seed: of its own generator on the host; the map is the same on every device.
+        like: a tensor of the type and device of the vectors to come.
+    """
+
+    def __init__(self, size: int, num_sketch: int, seed: int, like: torch.Tensor):
+        groups = -(-size // num_sketch)
+        padded = groups * num_sketch
+        self.collision = (groups - 1) / (padded - 1)
+        generator = torch.Generator().manual_seed(seed)
+        order = torch.randperm(padded, generator=generator)
+        sign = torch.randint(0, 2, (padded,), generator=generator, dtype=torch.int8) * 2 - 1
+        sign[order >= size] = 0
+        order[order >= size] = 0
+        self._order = order.to(like.device, torch.int32 if padded < 2**31 else torch.int64)
+        self._sign = sign.to(like.device, like.dtype).view(groups, num_sketch)
+        self._moved = torch.empty_like(self._sign)
+
+    def __call__(self, vector: torch.Tensor) -> torch.Tensor:
+        """(P,) → (k,); gathers and sums only, so the same bytes each time, also on a GPU."""
+        torch.index_select(vector, 0, self._order, out=self._moved.view(-1))
+        return self._moved.mul_(self._sign).sum(dim=0)
+
+
+class Sketch:
+    """k numbers a step instead of P; inner products and distances come with their standard errors.
+
+    A permuted CountSketch (`Projection`), chosen by the measurements of `benchmarks/sketch.py`.
+
+    With `steps_per_epoch`, θ is also kept at epoch boundaries. There the distances are exact, and so are (Identity B) the sums over
+    an epoch of ⟨θ_t − θ_T, u_t⟩ − ‖u_t‖²/2 = (d_a² − d_b²)/2. What the estimates miss of that sum is shared out over the epoch's steps in
+    proportion to the covariance of a step's error with the error of the sum: the best linear correction. With the errors' covariance K
+    (from the sketches' Gram matrices) it leaves K − K11ᵀK/(1ᵀK1), which is what the standard errors are then made of.
+    An epoch of E steps costs 6 E² k operations and E² numbers at the end.
+
+    Beside the sketches it holds two copies of θ, a permutation, signs and a buffer (5 P numbers) on the parameters' device.
+
+    Args:
+        parameters: the tensors that make up θ.
+        num_sketch: k; the standard error of a step's ⟨b_t, u_t⟩ is about ‖b_t‖‖u_t‖/√k.
+        seed: of the projection; no global random stream is touched.
+        steps_per_epoch: how many steps make an epoch; the last one may be shorter.
+
+    Raises:
+        InputError: num_sketch is not between 2 and P, or steps_per_epoch is not positive.
+    """
+
+    def __init__(
+        self,
+        parameters: Sequence[torch.Tensor],
+        num_sketch: int = 8192,
+        seed: int = 0,
+        steps_per_epoch: int | None = None,
+    ):
+        size, like = sum(parameter.numel() for parameter in parameters), parameters[0]
+        if not 2 <= num_sketch <= size:
+            raise InputError(f"num_sketch = {num_sketch}, must be between 2 and the number of weights P = {size}")
+        if steps_per_epoch is not None and steps_per_epoch < 1:
+            raise InputError(f"steps_per_epoch = {steps_per_epoch}, must be at least 1")
+        self._parameters, self._every = parameters, steps_per_epoch
+        # half-precision weights are subtracted and projected in float32
+        self._before = torch.empty(size, dtype=torch.promote_types(like.dtype, torch.float32), device=like.device)
+        self._now = torch.empty_like(self._before)
+        self._project = Projection(size, num_sketch, seed, self._before)
+        self._rows_per_block = max(1, BLOCK_BYTES // (num_sketch * self._before.itemsize))
+        self._fresh: list[torch.Tensor] = []
+        self._rows: list[torch.Tensor] = []
+        self._update_sq: list[torch.Tensor] = []
+        self._snapshots: list[torch.Tensor] = []
+        self._count = 0
+
+    def keep(self) -> None:
+        """Project the update that led here, and keep a snapshot where an epoch begins."""
+        flatten_into(self._now, self._parameters)
+        if self._count:
+            update = torch.sub(self._before, self._now, out=self._before)
+            self._fresh.append(self._project(update))
+            self._update_sq.append(update.square().sum(dtype=torch.float64))
+            if len(self._fresh) == self._rows_per_block:
+                self._move_rows()
+        if self._every and self._count % self._every == 0:
+            self._snapshots.append(self._now.to("cpu", copy=True))
+        self._before, self._now = self._now, self._before
+        self._count += 1
+
+    def finish(self) -> Distances:
+        """Keep θ_T and reduce backwards from it, in float64: per-step lengths, inner products and their standard errors."""
+        self.keep()
+        self._move_rows()
+        rows, update_sq = torch.cat(self._rows), torch.stack(self._update_sq).cpu()
+        steps, width = len(rows), self._every or ROWS_AT_ONCE
+        boundary_sq = self._boundaries() if self._every else None
+        ahead_of_all, parts = torch.zeros(rows.shape[1], dtype=torch.float64), []
+        for number in reversed(range(-(-steps // width))):
+            chosen = slice(number * width, min(steps, (number + 1) * width))
+            updates = rows[chosen].double()
+            ahead = updates.flip(0).cumsum(0).flip(0) - updates + ahead_of_all
+            if boundary_sq is None:
+                parts.append(_free(updates, ahead, update_sq[chosen]))
+            else:
+                parts.append(_pinned(updates, ahead, update_sq[chosen], *boundary_sq[number : number + 2]))
+            ahead_of_all = ahead[0] + updates[0]
+        return _distances(torch.cat(parts[::-1], dim=1), update_sq, self._project.collision)
+
+    def close(self) -> None:
+        """Free the sketches and snapshots."""
+        self._rows.clear()
+        self._fresh.clear()
+        self._snapshots.clear()
+
+    def _move_rows(self) -> None:
+        if self._fresh:
+            self._rows.append(torch.stack(self._fresh).cpu())
+            self._fresh.clear()
+
+    def _boundaries(self) -> torch.Tensor:
+        """(B+1,) ‖θ_a − θ_T‖² at epoch boundaries a; `_before` is θ_T."""
+        if (self._count - 1) % self._every:
+            self._snapshots.append(self._before.to("cpu", copy=True))
+        end = self._snapshots[-1].double()
+        return torch.stack([(snapshot.double() - end).square().sum() for snapshot in self._snapshots])
+
+
+def _free(updates: torch.Tensor, ahead: torch.Tensor, update_sq: torch.Tensor) -> torch.Tensor:
+    """Estimates of a stretch from its sketches alone.
+
+    Args: S u_t (E, k), S b_t (E, k), ‖u_t‖² (E,). Returns (5, E): ⟨b_t,u_t⟩, d_t², and, without the factor c, the variances of
+    both and their covariance.
+    """
+    cross, offset = (ahead * updates).sum(1), ahead + updates
+    distance_sq = offset.square().sum(1)
+    spread = ahead.square().sum(1) * update_sq + cross.square()
+    joint = 2 * (ahead * offset).sum(1) * (updates * offset).sum(1)
+    return torch.stack([cross, distance_sq, spread, 2 * distance_sq.square(), joint])
+
+
+def _pinned(
+    updates: torch.Tensor, ahead: torch.Tensor, update_sq: torch.Tensor, first_sq: torch.Tensor, last_sq: torch.Tensor
+) -> torch.Tensor:
+    """As `_free`, for an epoch whose distances d_a², d_b² at both ends are known."""
+    cross, between = (ahead * updates).sum(1), ahead @ updates.T
+    spread = (ahead @ ahead.T) * (
+        updates @ updates.T
+    ) + between * between.T  # a covariance: Gaussian vectors have this one
+    with_sum = spread.sum(1)
+    of_sum = with_sum.sum()
+    missing = (first_sq - last_sq - update_sq.sum()) / 2 - cross.sum()
+    if of_sum > 0:
+        cross = cross + missing * with_sum / of_sum
+        spread = spread - torch.outer(with_sum, with_sum) / of_sum
+    else:  # nothing is uncertain, the rest is rounding
+        cross = cross + missing / len(cross)
+    to_come = spread.flip(0).cumsum(0).flip(0)  # [t, r]: covariance of step r's error with the sum of those from t on
+    # Identity A from the epoch's end: d_t² = d_b² + Σ_{t≤s<b} (2⟨b_s,u_s⟩ + ‖u_s‖²)
+    distance_sq = last_sq + (2 * cross + update_sq).flip(0).cumsum(0).flip(0)
+    distance_sq[0] = first_sq
+    spread_sq = 4 * to_come.triu().sum(1)
+    spread_sq[0] = 0
+    return torch.stack([cross, distance_sq, spread.diagonal(), spread_sq, 2 * to_come.diagonal()])
+
+
+def _distances(parts: torch.Tensor, update_sq: torch.Tensor, collision: float) -> Distances:
+    """Variances to standard errors; that of the cosine by the delta method, d_t being estimated with the inner product."""
+    (cross, distance_sq, *spreads), update_sq = parts.numpy(), update_sq.numpy()
+    inner_var, distance_var, joint = collision * np.array(spreads)
+    inner, distance_sq = (
+        cross + update_sq,
+        np.maximum(distance_sq, 0),
+    )  # an estimate may fall below 0, a square does not
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope = inner / (2 * distance_sq)
+        cosine_var = (inner_var - 2 * slope * joint + slope**2 * distance_var) / (distance_sq * update_sq)
+    return Distances(
+        distance_sq=np.append(distance_sq, 0.0),
+        update_sq=update_sq,
+        inner=inner,
+        inner_stderr=np.sqrt(np.maximum(inner_var, 0)),
+        distance_sq_stderr=np.sqrt(np.maximum(distance_var, 0)),
+        cosine_stderr=np.sqrt(np.maximum(np.where(np.isfinite(cosine_var), cosine_var, np.nan), 0)),
+    )
