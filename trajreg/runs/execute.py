@@ -12,7 +12,8 @@ from trajreg.metrics.aggregate import over_stretches, summarise
 from trajreg.runs.fingerprint import fingerprint, identity
 from trajreg.runs.provenance import machine, source
 from trajreg.runs.store import RunStore
-from trajreg.training.loop import Training, train
+from trajreg.training.loop import train
+from trajreg.training.result import Training
 from trajreg.training.spec import TrainSpec
 
 CHECKOUT = Path(__file__).resolve().parents[2]  # whose commit the numbers come from

@@ -1,8 +1,9 @@
 """What one training is: everything that decides its numbers, and nothing else. Imports no torch."""
 
-from typing import Annotated, Literal, Self
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from trajreg.data.spec import DataSpec
 from trajreg.models.spec import ModelSpec
@@ -30,16 +31,50 @@ class OptimizerSpec(Spec):
         return self
 
 
-class RecordSpec(Spec):
-    """What is kept of the trajectory: the estimator of distances, and whether every θ_t stays in the run's folder."""
+class Every(Spec):
+    """Epochs 1, 1 + every, 1 + 2·every, …"""
 
-    estimator: Literal["store", "epoch"] = "store"
+    every: Annotated[int, Field(ge=1)]
+
+
+class RecordSpec(Spec):
+    """What is kept of the trajectory and how γ is computed from it.
+
+    estimator: of the distances. keep_iterates (`store`): every θ_t stays in the run's folder. optimum: ℓ*_t is zero (the
+    over-parameterised setting), or the mini-batch's loss at the endpoint, ℓ_{ξ_t}(θ_T).
+    For `replay`: epochs to run again, "all", {every: k} or a list of numbers from 1 on; keep_snapshots: they stay in the run's folder.
+    """
+
+    estimator: Literal["store", "epoch", "replay"] = "store"
     keep_iterates: bool = False
+    optimum: Literal["zero", "endpoint"] = "zero"
+    epochs: Literal["all"] | Every | tuple[int, ...] = "all"
+    keep_snapshots: bool = False
+
+    @field_validator("epochs", mode="before")
+    @classmethod
+    def _one_of_three_forms(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            numbers = all(type(epoch) is int for epoch in value)
+            if value and numbers and value[0] >= 1 and all(a < b for a, b in pairwise(value)):
+                return tuple(value)
+        elif value == "all" or isinstance(value, Every):
+            return value
+        elif (
+            isinstance(value, dict)
+            and value.keys() == {"every"}
+            and type(value["every"]) is int
+            and value["every"] >= 1
+        ):
+            return Every(**value)
+        raise ValueError('must be "all", {every: k} with k from 1 on, or a list of rising epoch numbers from 1 on')
 
     @model_validator(mode="after")
-    def _iterates_need_store(self) -> Self:
+    def _options_fit(self) -> Self:
         if self.keep_iterates and self.estimator != "store":
             raise ValueError("keep_iterates needs estimator store")
+        if (self.epochs != "all" or self.keep_snapshots) and self.estimator != "replay":
+            raise ValueError("epochs and keep_snapshots need estimator replay")
         return self
 
 
@@ -58,3 +93,20 @@ class TrainSpec(Spec):
     seed: Annotated[int, Field(ge=0)] = 0
     device: Literal["cpu", "cuda"] = "cpu"
     record: RecordSpec = RecordSpec()
+
+    @model_validator(mode="after")
+    def _epochs_are_in_the_run(self) -> Self:
+        epochs = self.record.epochs
+        largest = 1 if epochs == "all" else epochs.every if isinstance(epochs, Every) else epochs[-1]
+        if largest > self.num_epochs:
+            raise ValueError(f"record.epochs asks for {largest}, but this run has {self.num_epochs} epochs")
+        return self
+
+    def replayed_epochs(self) -> tuple[int, ...]:
+        """The numbers, from 1 on, of the epochs that estimator `replay` runs again; none with other estimators."""
+        if self.record.estimator != "replay":
+            return ()
+        if isinstance(self.record.epochs, tuple):
+            return self.record.epochs
+        step = self.record.epochs.every if isinstance(self.record.epochs, Every) else 1
+        return tuple(range(1, self.num_epochs + 1, step))

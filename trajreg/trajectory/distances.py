@@ -34,3 +34,14 @@ def flatten_into(row: torch.Tensor, parameters: Sequence[torch.Tensor]) -> None:
             torch.cat(pieces, out=row)
         else:
             row.copy_(torch.cat(pieces))
+
+
+def step_terms(
+    offset: torch.Tensor, following: torch.Tensor, update: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """‖θ_t − θ_T‖², ‖θ_t − θ_{t+1}‖² and their inner product, from `offset` = θ_t − θ_T and `following` = θ_{t+1} − θ_T.
+
+    All (P,) float64; `update` is overwritten. `store` and `replay` share this arithmetic: their numbers are the same bits.
+    """
+    torch.sub(offset, following, out=update)
+    return torch.dot(offset, offset), torch.dot(update, update), torch.dot(offset, update)

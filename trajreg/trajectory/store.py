@@ -10,7 +10,7 @@ import psutil
 import torch
 
 from trajreg.errors import InputError
-from trajreg.trajectory.distances import Distances, flatten_into
+from trajreg.trajectory.distances import Distances, flatten_into, step_terms
 
 BLOCK_BYTES = 64 * 2**20
 DEFAULT_MEMORY = 512 * 2**20  # a worker stays under 2 GiB: beyond this, iterates go to memory-mapped files
@@ -58,17 +58,16 @@ class Store:
         self._count += 1
 
     def finish(self) -> Distances:
-        """Keep θ_T and reduce: ‖θ_t − θ_T‖², ‖θ_t − θ_{t+1}‖² and their inner product, all in float64."""
+        """Keep θ_T and reduce: ‖θ_t − θ_T‖², ‖θ_t − θ_{t+1}‖² and their inner product, in float64 on θ's device."""
         self.keep()
-        end = self._row(self._count - 1).to(torch.float64, copy=True)
+        device = self._parameters[0].device
+        end = self._row(self._count - 1).to(device, torch.float64, copy=True)
         squares, updates, inner = np.zeros(self._count), np.zeros(self._count - 1), np.zeros(self._count - 1)
         offset, following, update = torch.empty_like(end), torch.zeros_like(end), torch.empty_like(end)
         for t in range(self._count - 2, -1, -1):
             # a difference of two float32 numbers is exact in float64 unless they are 2^29 apart
-            torch.sub(self._row(t), end, out=offset)
-            torch.sub(offset, following, out=update)
-            squares[t], updates[t] = torch.dot(offset, offset), torch.dot(update, update)
-            inner[t] = torch.dot(offset, update)
+            torch.sub(self._row(t).to(device), end, out=offset)
+            squares[t], updates[t], inner[t] = torch.stack(step_terms(offset, following, update)).tolist()
             offset, following = following, offset
         return Distances(squares, updates, inner)
 

@@ -1,0 +1,108 @@
+"""The estimator `replay`: train with a snapshot an epoch, then run chosen epochs again, towards the θ_T that is now known.
+
+An epoch needs nothing but its snapshot, the next one and the last: epochs are jobs of their own, in any order, in any process.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from trajreg.data.dataset import Dataset
+from trajreg.training.optimizers import make_optimizer
+from trajreg.training.result import Training, describe
+from trajreg.training.session import Progress, Session
+from trajreg.training.snapshots import Snapshots, restore_streams
+from trajreg.training.spec import TrainSpec
+from trajreg.trajectory.replay import EpochReplay, ReplayedEpoch, ReplayTrajectory, StepLog
+
+STATE_BYTES = 64 * 2**10  # an upper bound of a snapshot's random streams, numbers, names, and the log of its steps
+
+
+def train_and_replay(
+    spec: TrainSpec, data: Dataset, snapshots: Snapshots, progress: Progress, say: Callable[[str], None] = print
+) -> Training:
+    """Train, and run the chosen epochs again one after the other; the snapshots stay. Raises as `train`."""
+    training = train_with_snapshots(spec, data, snapshots, progress, say)
+    chosen = () if training.diverged else spec.replayed_epochs()
+    return with_replays(training, [replay_epoch(spec, data, snapshots, epoch) for epoch in chosen])
+
+
+def train_with_snapshots(
+    spec: TrainSpec, data: Dataset, snapshots: Snapshots, progress: Progress, say: Callable[[str], None] = print
+) -> Training:
+    """Train and keep the state before the first and after each epoch; the trajectory has losses and no replayed epoch yet.
+
+    Where `snapshots` has some of this spec already, the training goes on from the last of them. The disk they take is announced
+    to `say`, and refused with InputError when it is not there, before anything is trained.
+    """
+    session, done = Session(spec, data), snapshots.count()
+    snapshots.reserve(spec.num_epochs + 1 - done, snapshot_bytes(session), say)
+    logs = [snapshots.log(epoch) for epoch in range(1, done)]
+    log = StepLog([loss for one in logs for loss in one["loss"]], [lr for one in logs for lr in one["lr"]])
+    steps = session.steps_per_epoch
+
+    def keep(epoch: int, row: dict) -> None:
+        entry = {"row": row, "loss": log.losses()[-steps:].tolist(), "lr": log.lr[-steps:]}
+        snapshots.write(epoch, session.state(), entry)
+
+    with session.running():
+        if done:
+            session.restore(snapshots.read(done - 1))
+            for one in logs:
+                progress(one["row"]["epoch"], one["row"]["train_loss"])
+        else:
+            snapshots.write(0, session.state())
+        epochs = session.fit(log, progress, [one["row"] for one in logs], keep)
+    losses = log.losses()
+    finite = np.isfinite(losses).all() and session.finite()
+    trajectory = ReplayTrajectory(losses, np.array(log.lr), steps) if finite else None
+    return describe(session, epochs, losses, trajectory)
+
+
+def replay_epoch(spec: TrainSpec, data: Dataset, snapshots: Snapshots, epoch: int) -> ReplayedEpoch:
+    """Run this epoch (from 1 on) again from its snapshot, by the code it was trained by, and compare it with the next snapshot.
+
+    With `optimum: endpoint` its mini-batches are then passed forward at θ_T, with the dropout masks they were trained with.
+    Raises InputError when a snapshot it needs is missing or was changed.
+    """
+    start, landing, end = (snapshots.read(number) for number in (epoch - 1, epoch, spec.num_epochs))
+    session = Session(spec, data)
+    with session.running():
+        session.restore(end)
+        theta = torch.cat([weight.detach().reshape(-1) for weight in session.weights])
+        session.restore(start)
+        recorder = EpochReplay(session.weights, theta)
+        session.epoch(recorder)
+        distances = recorder.finish()
+        deviation = session.state().deviation(landing)
+        optimal_loss = 0.0
+        if spec.record.optimum == "endpoint":
+            session.restore(end)
+            restore_streams(start, session.order)
+            optimal_loss = session.losses_here()
+    trained = np.array(snapshots.log(epoch)["loss"])
+    deviation = max(deviation, float(np.abs(recorder.losses() - trained).max()))
+    return ReplayedEpoch(epoch, distances, deviation, optimal_loss)
+
+
+def with_replays(training: Training, replays: Iterable[ReplayedEpoch]) -> Training:
+    """The training with these epochs replayed; one that diverged has no end point and stays as it is."""
+    if training.diverged:
+        return training
+    ordered = tuple(sorted(replays, key=lambda replayed: replayed.epoch))
+    return replace(training, trajectory=replace(training.trajectory, replays=ordered))
+
+
+def snapshot_bytes(session: Session) -> int:
+    """An upper bound of one snapshot's bytes: weights, buffers, what the optimiser keeps for each weight, and the rest."""
+    probe = torch.nn.Parameter(torch.zeros(2))
+    probe.grad = torch.zeros(2)
+    optimizer = make_optimizer(session.spec.optimizer, [probe])
+    optimizer.step()  # PyTorch allocates an optimiser's state in its first step
+    copies = sum(value.shape == probe.shape for value in optimizer.state[probe].values() if torch.is_tensor(value))
+    model = sum(value.nbytes for value in session.model.state_dict().values())
+    entries = len(session.model.state_dict()) + 3 * len(session.weights)
+    log = 64 * session.steps_per_epoch
+    return model + copies * sum(weight.nbytes for weight in session.weights) + 256 * entries + log + STATE_BYTES
