@@ -59,6 +59,8 @@ def test_every_notebook_leaves_figure_table_claims_and_page(finished, figure):
     ):
         assert (tree / product.format(figure)).stat().st_size > 0
     known = ResultsTree(tree).provenance(figure)
+    assert (f"decomposition/{figure}.csv" in known["outputs"]) == (figure != "fig01")
+    assert (f"figures/{figure}_decomposition.svg" in known["outputs"]) == (figure != "fig01")
     assert known["params"].startswith(f"params/smoke/{figure}")
     assert len(pd.read_csv(tree / "values" / f"{figure}.csv")) == len(set(known["runs"]))
 

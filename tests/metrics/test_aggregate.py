@@ -52,6 +52,17 @@ def test_distribution_over_steps(trajectory):
     assert summary["gamma_min"] == table["gamma"].min()
 
 
+def test_the_summary_has_every_statistic_in_every_phase(trajectory):
+    *_, table = trajectory
+    summary = summarise(table)
+    for phase, part in {"": table, "_early": table[:8], "_late": table[8:]}.items():
+        assert summary[f"gamma_median{phase}"] == part["gamma"].median()
+        assert summary[f"gamma_low{phase}"] == part["gamma"].quantile(0.05)
+        assert summary[f"gamma_high{phase}"] == part["gamma"].quantile(0.95)
+        assert summary[f"gamma_positive{phase}"] == (part["gamma"] > 0).mean()
+        assert {f"gamma_walk{phase}", f"gamma_excess{phase}", f"cosine{phase}", f"rate{phase}"} <= set(summary)
+
+
 def test_steps_without_gap_count_nowhere_and_an_empty_stretch_is_nan(trajectory):
     *_, table = trajectory
     nothing = table.assign(gap=0.0, gamma=np.nan, gamma_walk=np.nan, gamma_excess=np.nan)

@@ -44,7 +44,11 @@ def phase_of(steps: pd.DataFrame) -> np.ndarray:
 
 def summarise(steps: pd.DataFrame) -> dict[str, float]:
     """The numbers of a whole trajectory: the columns of `over_stretches` for the whole run, and with the suffixes
-    `_early` (the first fifth of the steps, at least one) and `_late` (the rest); plus `gamma_min`, `initial_distance` = d_0.
+    `_early` (the first fifth of the steps, at least one) and `_late` (the rest); plus `gamma_min` and `initial_distance` = d_0.
+
+    The distribution of γ_t over the steps is gamma_min, gamma_low (5 %), gamma_median, gamma_high (95 %) and gamma_positive (fraction
+    above 0): every step counts once, steps without a γ not at all. gamma itself is gap-weighted; over the whole run it is
+    d_0² / (2 Σ η gap) and knows nothing of that distribution.
     """
     whole = over_stretches(steps, np.zeros(len(steps), dtype=int)).iloc[0].to_dict()
     phases = over_stretches(steps, phase_of(steps))
