@@ -37,14 +37,20 @@ def over_stretches(steps: pd.DataFrame, stretch: np.ndarray) -> pd.DataFrame:
     return result
 
 
-def summarise(steps: pd.DataFrame) -> dict[str, float]:
+def summarise(steps: pd.DataFrame, num_steps: int | None = None) -> dict[str, float]:
     """The numbers of a whole trajectory: the columns of `over_stretches` for the whole run, and with the suffixes
     `_early` (the first fifth of the steps, at least one) and `_late` (the rest); plus `gamma_min`, `initial_distance` = d_0.
+
+    `num_steps` is T where `steps` has not a row for each step: one an epoch, or those of some epochs only. A phase without a row
+    is left out, and the initial distance NaN without step 0.
     """
-    early = steps["step"].to_numpy() < max(1, int(len(steps) * EARLY_FRACTION))
+    early = steps["step"].to_numpy() < max(1, int((num_steps or len(steps)) * EARLY_FRACTION))
     whole = over_stretches(steps, np.zeros(len(steps), dtype=int)).iloc[0].to_dict()
     phases = over_stretches(steps, np.where(early, "early", "late"))
     for phase in phases.index:
         whole |= {f"{name}_{phase}": phases.loc[phase, name] for name in phases.columns}
-    extremes = {"gamma_min": steps["gamma"].min(), "initial_distance": steps["distance"].iloc[0]}
+    extremes = {
+        "gamma_min": steps["gamma"].min(),
+        "initial_distance": steps["distance"].where(steps["step"] == 0).iloc[0],
+    }
     return {name: float(value) for name, value in (whole | extremes).items()}
