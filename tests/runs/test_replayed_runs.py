@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from trajreg.errors import InputError
 from trajreg.runs import launch as launching
@@ -30,6 +31,15 @@ def spec(**record):
 @pytest.fixture
 def store(tmp_path):
     return RunStore(tmp_path / "runs")
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As a worker of the launcher has it: sums over more threads have other last bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def quiet(*words):

@@ -63,10 +63,14 @@ def test_agreement_of_the_exact_estimators(model, optimizer, device):
     np.testing.assert_array_equal(store.losses, replay.losses)
     assert [replayed.deviation for replayed in replay.trajectory.replays] == [0, 0, 0]
     assert store.regularity().equals(replay.regularity())
-    distance_sq = np.concatenate([replayed.distances.distance_sq[:-1] for replayed in replay.trajectory.replays])
+    known, by_epoch = [one.distances for one in replay.trajectory.replays], epoch.trajectory.distances
+    distance_sq = np.concatenate([one.distance_sq[:-1] for one in known])
     np.testing.assert_array_equal(distance_sq, store.trajectory.distances.distance_sq[:-1])
-    sums = tabulate(epoch)[0][["gamma", "gamma_walk", "gamma_excess"]]
-    np.testing.assert_allclose(sums, tabulate(replay)[0][sums.columns], rtol=1e-10)
+    np.testing.assert_allclose(distance_sq[::3], by_epoch.distance_sq[:-1], rtol=1e-10)
+    sums = [(2 * one.inner - one.update_sq).sum() for one in known]
+    np.testing.assert_allclose(sums, -np.diff(by_epoch.distance_sq), rtol=1e-10)
+    lengths = by_epoch.update_sq.reshape(3, 3).sum(axis=1)
+    np.testing.assert_allclose([one.update_sq.sum() for one in known], lengths, rtol=1e-10)
 
 
 def test_chosen_epochs_only():
