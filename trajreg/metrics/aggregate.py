@@ -37,22 +37,32 @@ def over_stretches(steps: pd.DataFrame, stretch: np.ndarray) -> pd.DataFrame:
     return result
 
 
-def phase_of(steps: pd.DataFrame) -> np.ndarray:
-    """(T,) "early" for the first fifth of a trajectory's steps (EARLY_FRACTION, at least one step), "late" for the rest."""
-    return np.where(steps["step"] < max(1, int(len(steps) * EARLY_FRACTION)), "early", "late")
+def phase_of(steps: pd.DataFrame, num_steps: int | None = None) -> np.ndarray:
+    """For each row "early", within the first fifth of the T steps (EARLY_FRACTION, at least one step), or "late".
+
+    `num_steps` is T; by default the last row's step is taken for the last of the trajectory.
+    """
+    num_steps = num_steps or int(steps["step"].iloc[-1]) + 1
+    return np.where(steps["step"] < max(1, int(num_steps * EARLY_FRACTION)), "early", "late")
 
 
-def summarise(steps: pd.DataFrame) -> dict[str, float]:
+def summarise(steps: pd.DataFrame, num_steps: int | None = None) -> dict[str, float]:
     """The numbers of a whole trajectory: the columns of `over_stretches` for the whole run, and with the suffixes
     `_early` (the first fifth of the steps, at least one) and `_late` (the rest); plus `gamma_min` and `initial_distance` = d_0.
 
     The distribution of γ_t over the steps is gamma_min, gamma_low (5 %), gamma_median, gamma_high (95 %) and gamma_positive (fraction
     above 0): every step counts once, steps without a γ not at all. gamma itself is gap-weighted; over the whole run it is
     d_0² / (2 Σ η gap) and knows nothing of that distribution.
+
+    `num_steps` is T where `steps` has not a row for each step: one an epoch, or those of some epochs only. A phase without a row
+    is left out, and the initial distance NaN without step 0.
     """
     whole = over_stretches(steps, np.zeros(len(steps), dtype=int)).iloc[0].to_dict()
-    phases = over_stretches(steps, phase_of(steps))
+    phases = over_stretches(steps, phase_of(steps, num_steps))
     for phase in phases.index:
         whole |= {f"{name}_{phase}": phases.loc[phase, name] for name in phases.columns}
-    extremes = {"gamma_min": steps["gamma"].min(), "initial_distance": steps["distance"].iloc[0]}
+    extremes = {
+        "gamma_min": steps["gamma"].min(),
+        "initial_distance": steps["distance"].where(steps["step"] == 0).iloc[0],
+    }
     return {name: float(value) for name, value in (whole | extremes).items()}

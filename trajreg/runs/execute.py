@@ -1,7 +1,9 @@
-"""Train one run and store it."""
+"""Train one run and store it, in stages that a pool of processes can share."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -13,53 +15,117 @@ from trajreg.runs.fingerprint import fingerprint, identity
 from trajreg.runs.provenance import machine, source
 from trajreg.runs.store import RunStore
 from trajreg.training.loop import train
+from trajreg.training.replay import replay_epoch, train_with_snapshots, with_replays
 from trajreg.training.result import Training
+from trajreg.training.session import Progress
+from trajreg.training.snapshots import Snapshots
 from trajreg.training.spec import TrainSpec
+from trajreg.trajectory.replay import ReplayedEpoch
 
 CHECKOUT = Path(__file__).resolve().parents[2]  # whose commit the numbers come from
+_load = lru_cache(maxsize=1)(load)  # the epochs of one run follow one another in a worker: read its data once
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run whose training is over; `to_replay` are the epochs that are still to be run again."""
+
+    training: Training
+    data_checksum: str
+    seconds: float
+
+    @property
+    def to_replay(self) -> tuple[int, ...]:
+        """The chosen epochs of estimator `replay`, none of a run that diverged."""
+        return () if self.training.diverged else self.training.spec.replayed_epochs()
 
 
 def execute(
-    spec: TrainSpec, store: RunStore, progress: Callable[[int, float], None] = lambda epoch, loss: None
+    spec: TrainSpec,
+    store: RunStore,
+    progress: Progress = lambda epoch, loss: None,
+    say: Callable[[str], None] = print,
 ) -> None:
-    """Train this run unless the store has it; waits if another process is training it."""
+    """Train this run, all stages one after the other, unless the store has it; waits if another process is training it."""
     name = fingerprint(spec)
     with store.lock(name):
-        if store.load_or_set_aside(name) is not None:
-            return
-        store.forget_partial(name)
-        started = time.perf_counter()
-        data = load(spec.data)
+        if store.load_or_set_aside(name) is None:
+            trained = train_stage(spec, store, progress, say)
+            finish_stage(store, trained, [replay_stage(spec, store, epoch) for epoch in trained.to_replay])
+
+
+def train_stage(spec: TrainSpec, store: RunStore, progress: Progress, say: Callable[[str], None]) -> Trained:
+    """Train; with estimator `replay` leave snapshots in the store, from which a run that was killed goes on. Hold the lock."""
+    store.forget_partial(fingerprint(spec))
+    started, data = time.perf_counter(), _load(spec.data)
+    if spec.record.estimator == "replay":
+        training = train_with_snapshots(spec, data, _snapshots(spec, store), progress, say)
+    else:
         training = train(spec, data, progress)
-        seconds = round(time.perf_counter() - started, 2)
-        epochs, steps, summary = tabulate(training)
-        manifest = {
-            "fingerprint": name,
-            "identity": identity(spec),
-            "status": "diverged" if training.diverged else "completed",
-            "num_weights": training.num_weights,
-            "steps_per_epoch": training.steps_per_epoch,
-            "data_checksum": data.checksum,
-            "summary": {key: value if np.isfinite(value) else None for key, value in summary.items()},
-            "seconds": seconds,
-            "source": source(CHECKOUT),
-            "machine": machine(),
-        }
-        kept = training.trajectory and training.trajectory.iterates
-        store.save(name, {"epochs": epochs, "steps": steps}, manifest, None if kept is None else kept.numpy())
+    return Trained(training, data.checksum, time.perf_counter() - started)
+
+
+def replay_stage(spec: TrainSpec, store: RunStore, epoch: int) -> tuple[ReplayedEpoch, float]:
+    """Run one epoch again from its snapshot; (what it told, seconds). Epochs may be run in any order, in any process."""
+    started = time.perf_counter()
+    replayed = replay_epoch(spec, _load(spec.data), _snapshots(spec, store), epoch)
+    return replayed, time.perf_counter() - started
+
+
+def finish_stage(store: RunStore, trained: Trained, replays: Iterable[tuple[ReplayedEpoch, float]]) -> None:
+    """Write the run to the store; its snapshots go with it if they are to be kept, and are deleted otherwise."""
+    replays, spec = list(replays), trained.training.spec
+    training = with_replays(trained.training, [replayed for replayed, _ in replays])
+    epochs, steps, summary = tabulate(training)
+    manifest = {
+        "fingerprint": fingerprint(spec),
+        "identity": identity(spec),
+        "status": "diverged" if training.diverged else "completed",
+        "estimator": spec.record.estimator,
+        "exact": not training.diverged and all(replayed.exact for replayed, _ in replays),
+        "replays": [_entry(replayed) for replayed, _ in replays],
+        "num_weights": training.num_weights,
+        "steps_per_epoch": training.steps_per_epoch,
+        "data_checksum": trained.data_checksum,
+        "summary": {key: value if np.isfinite(value) else None for key, value in summary.items()},
+        "seconds": round(trained.seconds + sum(seconds for _, seconds in replays), 2),
+        "source": source(CHECKOUT),
+        "machine": machine(),
+    }
+    kept = training.trajectory and training.trajectory.iterates
+    snapshots = _snapshots(spec, store)
+    folder = snapshots.folder if spec.record.keep_snapshots else None
+    tables, iterates = {"epochs": epochs, "steps": steps}, None if kept is None else kept.numpy()
+    store.save(fingerprint(spec), tables, manifest, iterates, folder)
+    snapshots.delete()
+
+
+def _snapshots(spec: TrainSpec, store: RunStore) -> Snapshots:
+    return Snapshots(store.snapshots(fingerprint(spec)))
+
+
+def _entry(replayed: ReplayedEpoch) -> dict[str, float | bool | None]:
+    """One replay in the manifest; a deviation that no number tells (another random stream, NaN) is null."""
+    deviation = replayed.deviation if np.isfinite(replayed.deviation) else None
+    return {"epoch": replayed.epoch, "deviation": deviation, "exact": replayed.exact}
 
 
 def tabulate(training: Training) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]:
     """(epochs, steps, summary) of a training: γ joined to the rows of its epochs, and the numbers of the whole run.
 
-    A diverged run has its losses and no γ: there is no end point to measure distances from.
+    A diverged run has its losses and no γ: there is no end point to measure distances from. With estimator `replay` the rows
+    of epochs have `deviation` (0: exact), NaN like γ where an epoch was not replayed; the summary is of the steps that were.
     """
     last = training.epochs.iloc[-1]
     final = {f"final_{name}": last[name] for name in last.index if name.startswith(("train_", "test_"))}
     if training.diverged:
         steps = pd.DataFrame({"step": np.arange(len(training.losses)), "loss": training.losses})
         return training.epochs, steps, {name: float(value) for name, value in final.items()}
-    steps = training.trajectory.regularity()
+    steps = training.regularity()
     epoch = 1 + steps["step"].to_numpy() // training.steps_per_epoch
     epochs = training.epochs.join(over_stretches(steps, epoch), on="epoch")
-    return epochs, steps, {name: float(value) for name, value in final.items()} | summarise(steps)
+    if training.spec.record.estimator == "replay":
+        deviation = {replayed.epoch: replayed.deviation for replayed in training.trajectory.replays}
+        epochs["deviation"] = epochs["epoch"].map(deviation)
+    whole = summarise(steps, len(training.losses))
+    return epochs, steps, {name: float(value) for name, value in final.items()} | whole

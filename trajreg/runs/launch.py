@@ -3,8 +3,9 @@
 import multiprocessing
 import os
 import queue
+import sys
 import threading
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -32,6 +33,8 @@ def missing(specs: list[TrainSpec], store: RunStore) -> dict[str, TrainSpec]:
 def launch(specs: list[TrainSpec], store: RunStore, workers: int | None = None) -> int:
     """Train what is missing, and return how many runs that were.
 
+    The epochs that a run with estimator `replay` runs again are jobs of the same pool as soon as it is trained, one each: the
+    replay of a single run uses all workers.
     `workers` defaults to one a core, or one a GPU where the runs ask for cuda. Raises RunsFailed after all others have
     finished, InputError when cuda is asked for and not there.
     """
@@ -39,7 +42,8 @@ def launch(specs: list[TrainSpec], store: RunStore, workers: int | None = None) 
     if not todo:
         return 0
     devices = _devices(todo.values())
-    workers = min(workers or len(devices), len(todo))
+    num_jobs = sum(max(1, len(spec.replayed_epochs())) for spec in todo.values())
+    workers = min(workers or len(devices), num_jobs)
     context = multiprocessing.get_context("spawn")  # a forked process inherits threads and CUDA in an unusable state
     events, slots = context.Queue(), context.Queue()
     for worker in range(workers):
@@ -48,15 +52,32 @@ def launch(specs: list[TrainSpec], store: RunStore, workers: int | None = None) 
     with (
         _Display(todo, events),
         ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(events, slots)) as pool,
+        ThreadPoolExecutor(len(todo)) as stages,
     ):
         # the longest first, so that none is left running alone at the end
         longest_first = sorted(todo.items(), key=lambda item: -item[1].num_epochs * item[1].model.width)
-        futures = {pool.submit(_work, spec, store.root): name for name, spec in longest_first}
+        futures = {}
+        for name, spec in longest_first:
+            if spec.record.estimator == "replay":
+                futures[stages.submit(_in_stages, spec, store, pool, events)] = name
+            else:
+                futures[pool.submit(_work, spec, store.root)] = name
         for future in as_completed(futures):
             failures += _failure(future, futures[future])
     if failures:
         raise RunsFailed(f"{len(failures)} of {len(todo)} runs failed, the others are stored:\n" + "\n".join(failures))
     return len(todo)
+
+
+def _in_stages(spec: TrainSpec, store: RunStore, pool: ProcessPoolExecutor, events) -> None:
+    """In a thread that only waits: train in one worker, replay in all, write the run in one. The lock is held throughout."""
+    name = fingerprint(spec)
+    with store.lock(name):
+        if store.load_or_set_aside(name, tqdm.write) is None:
+            trained = pool.submit(_train, spec, store.root).result()
+            jobs = [pool.submit(_replay, spec, store.root, epoch) for epoch in trained.to_replay]
+            pool.submit(_finish, store.root, trained, [job.result() for job in jobs]).result()
+    events.put((name, None, ""))
 
 
 def _failure(future: Future, name: str) -> list[str]:
@@ -95,16 +116,43 @@ def _start_worker(events, slots) -> None:
 def _work(spec: TrainSpec, root: Path) -> None:
     from trajreg.runs.execute import execute  # imports torch: only workers pay for it
 
+    execute(spec, RunStore(root), _progress(spec))
+    _events.put((fingerprint(spec), None, ""))
+
+
+def _train(spec: TrainSpec, root: Path):
+    from trajreg.runs.execute import train_stage
+
     name = fingerprint(spec)
-    execute(spec, RunStore(root), lambda epoch, loss: _events.put((name, epoch, loss)))
-    _events.put((name, None, 0.0))
+    return train_stage(
+        spec, RunStore(root), _progress(spec), lambda text: _events.put((None, None, f"run {name}: {text}"))
+    )
+
+
+def _replay(spec: TrainSpec, root: Path, epoch: int):
+    from trajreg.runs.execute import replay_stage
+
+    replayed = replay_stage(spec, RunStore(root), epoch)
+    _events.put((fingerprint(spec), epoch, "replayed"))
+    return replayed
+
+
+def _finish(root: Path, trained, replays) -> None:
+    from trajreg.runs.execute import finish_stage
+
+    finish_stage(RunStore(root), trained, replays)
+
+
+def _progress(spec: TrainSpec):
+    name = fingerprint(spec)
+    return lambda epoch, loss: _events.put((name, epoch, f"loss {loss:.3g}"))
 
 
 class _Display:
     """One bar over the epochs of all runs, fed by a thread from the workers' queue."""
 
     def __init__(self, runs: dict[str, TrainSpec], events):
-        self._epochs_left = {name: spec.num_epochs for name, spec in runs.items()}
+        self._epochs_left = {name: spec.num_epochs + len(spec.replayed_epochs()) for name, spec in runs.items()}
         self._total, self._events, self._done = len(runs), events, 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
@@ -127,20 +175,22 @@ class _Display:
     def _follow(self) -> None:
         while True:
             try:
-                name, epoch, loss = self._events.get(timeout=0.2)
+                name, epoch, text = self._events.get(timeout=0.2)
             except queue.Empty:
                 if self._stop.is_set():
                     return
                 continue
-            self._note(name, epoch, loss)
+            self._note(name, epoch, text)
 
-    def _note(self, name: str, epoch: int | None, loss: float) -> None:
-        if epoch is None:  # the run is stored; a diverged one had fewer epochs
+    def _note(self, name: str | None, epoch: int | None, text: str) -> None:
+        if name is None:  # a message
+            self._bar.write(text, file=sys.stderr)
+        elif epoch is None:  # the run is stored; a diverged one had fewer epochs
             self._done += 1
             self._bar.update(self._epochs_left.pop(name))
-        else:
+        elif name in self._epochs_left:  # another worker's last word may come after the run's end
             self._epochs_left[name] -= 1
-            self._bar.set_postfix_str(f"epoch {epoch}, loss {loss:.3g}", refresh=False)
+            self._bar.set_postfix_str(f"epoch {epoch}, {text}", refresh=False)
             self._bar.update(1)
         self._describe()
 

@@ -85,8 +85,12 @@ class RunStore:
         tables: dict[str, pd.DataFrame],
         manifest: dict[str, Any],
         iterates: np.ndarray | None = None,
+        snapshots: Path | None = None,
     ) -> None:
-        """Write a run: all files into a hidden folder first, its manifest last, then one rename."""
+        """Write a run: all files into a hidden folder first, its manifest last, then one rename.
+
+        The folder `snapshots` is moved in; of its files, which have a manifest of their own, only that manifest is checked here.
+        """
         self.root.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f".{fingerprint}-", dir=self.root))
         try:
@@ -95,6 +99,9 @@ class RunStore:
             if iterates is not None:
                 save_file({"theta": iterates}, partial / "iterates.safetensors")
             files = {path.name: file_checksum(path) for path in sorted(partial.iterdir())}
+            if snapshots is not None:
+                os.replace(snapshots, partial / "snapshots")
+                files[f"snapshots/{MANIFEST}"] = file_checksum(partial / "snapshots" / MANIFEST)
             (partial / MANIFEST).write_text(json.dumps(manifest | {"files": files}, indent=1))
             partial.chmod(0o755)
             os.replace(partial, self.root / fingerprint)
@@ -105,6 +112,10 @@ class RunStore:
         """Delete what a killed process left of this run; call it with the lock held."""
         for partial in self.root.glob(f".{fingerprint}-*"):
             shutil.rmtree(partial, ignore_errors=True)
+
+    def snapshots(self, fingerprint: str) -> Path:
+        """Where the epoch snapshots of a run go while it is trained and replayed."""
+        return self.root / f".snapshots-{fingerprint}"
 
     def lock(self, fingerprint: str) -> AbstractContextManager:
         """Held while a run is trained, so that a second process wanting the same run waits and then finds it."""

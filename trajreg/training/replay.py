@@ -17,7 +17,7 @@ from trajreg.training.snapshots import Snapshots, restore_streams
 from trajreg.training.spec import TrainSpec
 from trajreg.trajectory.replay import EpochReplay, ReplayedEpoch, ReplayTrajectory, StepLog
 
-STATE_BYTES = 64 * 2**10  # an upper bound of a snapshot's random streams, numbers, names, and the log of its steps
+STATE_BYTES = 16 * 2**10  # an upper bound of a snapshot's random streams, numbers, names, and the log of its steps
 
 
 def train_and_replay(
@@ -88,8 +88,8 @@ def replay_epoch(spec: TrainSpec, data: Dataset, snapshots: Snapshots, epoch: in
 
 
 def with_replays(training: Training, replays: Iterable[ReplayedEpoch]) -> Training:
-    """The training with these epochs replayed; one that diverged has no end point and stays as it is."""
-    if training.diverged:
+    """The training with these epochs replayed; one that diverged, or that was recorded otherwise, stays as it is."""
+    if not isinstance(training.trajectory, ReplayTrajectory):
         return training
     ordered = tuple(sorted(replays, key=lambda replayed: replayed.epoch))
     return replace(training, trajectory=replace(training.trajectory, replays=ordered))

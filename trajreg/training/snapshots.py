@@ -161,7 +161,7 @@ class Snapshots:
             raise InputError(f"replay without snapshots: the one after epoch {number} is missing ({path})")
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != files[name]:
-            raise InputError(f"snapshot {path} was changed since it was written")
+            raise InputError(f"snapshot {path} was changed since it was written; delete {self.folder} to train again")
         return content
 
 

@@ -1,0 +1,215 @@
+"""Replay against store, bit by bit; what it says when it does not land; the loss at the endpoint."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from trajreg.data.load import load
+from trajreg.errors import InputError
+from trajreg.runs.execute import tabulate
+from trajreg.training.loop import train
+from trajreg.training.replay import replay_epoch, snapshot_bytes, train_with_snapshots, with_replays
+from trajreg.training.session import Session
+from trajreg.training.snapshots import Snapshots
+from trajreg.training.spec import TrainSpec
+from trajreg.trajectory.replay import StepLog
+
+MODELS = {
+    "resnet with batch norm": {"name": "resnet18", "width": 0.03125},
+    "vgg with batch norm and dropout": {"name": "vgg11", "width": 0.03125, "dropout": 0.4},
+}
+OPTIMISERS = {
+    "momentum": {"name": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 1e-4},
+    "adam": {"name": "adam", "lr": 0.01},
+}
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"))]
+
+
+def spec(**changes):
+    base = {
+        "data": {"name": "digits10", "num_train": 100, "num_test": 20},
+        "model": MODELS["vgg with batch norm and dropout"],
+        "optimizer": OPTIMISERS["momentum"],
+        "batch_size": 30,
+        "num_epochs": 3,
+    }
+    return TrainSpec.parse(base | changes, "test")
+
+
+def run(estimator, optimum="zero", **changes):
+    one = spec(record={"estimator": estimator, "optimum": optimum}, **changes)
+    return train(one, load(one.data))
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """A training with snapshots: (spec, data, snapshots, training)."""
+    one = spec(record={"estimator": "replay", "optimum": "endpoint"})
+    data, snapshots = load(one.data), Snapshots(tmp_path / "snapshots")
+    return one, data, snapshots, train_with_snapshots(one, data, snapshots, lambda epoch, loss: None)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("optimizer", OPTIMISERS)
+@pytest.mark.parametrize("model", MODELS)
+def test_agreement_of_the_exact_estimators(model, optimizer, device):
+    changes = {"model": MODELS[model], "optimizer": OPTIMISERS[optimizer], "device": device}
+    store, epoch, replay = (run(name, "endpoint", **changes) for name in ("store", "epoch", "replay"))
+    assert store.epochs.equals(replay.epochs)  # measuring moved no stream
+    assert store.epochs.equals(epoch.epochs)
+    np.testing.assert_array_equal(store.losses, replay.losses)
+    assert [replayed.deviation for replayed in replay.trajectory.replays] == [0, 0, 0]
+    assert store.regularity().equals(replay.regularity())
+    known, by_epoch = [one.distances for one in replay.trajectory.replays], epoch.trajectory.distances
+    distance_sq = np.concatenate([one.distance_sq[:-1] for one in known])
+    np.testing.assert_array_equal(distance_sq, store.trajectory.distances.distance_sq[:-1])
+    np.testing.assert_allclose(distance_sq[::3], by_epoch.distance_sq[:-1], rtol=1e-10)
+    sums = [(2 * one.inner - one.update_sq).sum() for one in known]
+    np.testing.assert_allclose(sums, -np.diff(by_epoch.distance_sq), rtol=1e-10)
+    lengths = by_epoch.update_sq.reshape(3, 3).sum(axis=1)
+    np.testing.assert_allclose([one.update_sq.sum() for one in known], lengths, rtol=1e-10)
+
+
+def test_chosen_epochs_only():
+    whole, some = run("replay"), spec(record={"estimator": "replay", "epochs": [2]})
+    training = train(some, load(some.data))
+    steps = training.regularity()
+    assert list(steps["step"]) == [3, 4, 5]
+    assert steps.equals(whole.regularity().iloc[3:6].reset_index(drop=True))
+    epochs, _, summary = tabulate(training)
+    assert list(epochs["gamma"].notna()) == [False, True, False]
+    assert list(epochs["deviation"].notna()) == [False, True, False]
+    assert np.isnan(summary["initial_distance"])
+    assert summary["gamma"] == pytest.approx(epochs["gamma"][1])
+
+
+def test_every_other_epoch_from_the_first():
+    assert spec(record={"estimator": "replay", "epochs": {"every": 2}}).replayed_epochs() == (1, 3)
+    assert spec(record={"estimator": "replay"}).replayed_epochs() == (1, 2, 3)
+    assert spec().replayed_epochs() == ()
+
+
+def test_the_endpoint_loss_is_the_mini_batchs_own_forward_pass(trained):
+    one, data, snapshots, training = trained
+    replayed = replay_epoch(one, data, snapshots, 2)
+    session, log = Session(one, data), StepLog()
+    with session.running():
+        session.restore(snapshots.read(1))
+        state = snapshots.read(3).tensors
+        session.model.load_state_dict({n.removeprefix("model."): v for n, v in state.items() if n.startswith("model.")})
+        session.optimizer = torch.optim.SGD(session.weights, lr=0.0)  # an epoch of training that stays at the endpoint
+        session.epoch(log)
+    np.testing.assert_array_equal(replayed.optimal_loss, log.losses())
+    gap = with_replays(training, [replayed]).regularity()["gap"]
+    np.testing.assert_array_equal(gap, training.losses[3:6] - log.losses())
+
+
+def test_without_dropout_and_norm_the_endpoint_loss_is_a_mean_over_samples():
+    one = spec(model={"name": "mlp", "hidden": [16]}, record={"keep_iterates": True, "optimum": "endpoint"})
+    data = load(one.data)
+    training = train(one, data)
+    session, iterates = Session(one, data), training.trajectory.iterates
+    torch.nn.utils.vector_to_parameters(iterates[-1], session.weights)
+    losses = functional.cross_entropy(session.model(data.train_inputs), data.train_targets, reduction="none").detach()
+    chosen = torch.cat([torch.randperm(100, generator=session.order)[:90] for _ in range(3)])
+    np.testing.assert_allclose(training.optimal_loss, losses[chosen].view(9, 30).mean(dim=1), rtol=1e-5)
+
+
+def test_a_tampered_snapshot_with_a_right_checksum_is_not_called_exact(trained):
+    one, data, snapshots, _ = trained
+    state = snapshots.read(1)
+    weights = {**state.tensors}
+    weights["model.0.weight"] = weights["model.0.weight"] + 0.5
+    snapshots.write(1, replace(state, tensors=weights), snapshots.log(1))
+    landed, left, clean = (replay_epoch(one, data, snapshots, epoch) for epoch in (1, 2, 3))
+    assert landed.deviation == pytest.approx(0.5, abs=1e-6)
+    assert not landed.exact
+    assert left.deviation > 0
+    assert not left.exact
+    assert clean.exact
+
+
+def test_a_replay_that_draws_another_order_is_not_called_exact(trained):
+    one, data, snapshots, _ = trained
+    state = snapshots.read(1)
+    tensors = state.tensors | {"random.order": torch.Generator().manual_seed(9).get_state()}
+    snapshots.write(1, replace(state, tensors=tensors), snapshots.log(1))
+    assert replay_epoch(one, data, snapshots, 2).deviation == float("inf")
+
+
+def test_a_changed_byte_stops_the_replay(trained):
+    one, data, snapshots, _ = trained
+    path = snapshots.folder / "epoch-000003.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"epoch-000003.safetensors was changed since it was written"):
+        replay_epoch(one, data, snapshots, 1)
+
+
+def test_a_training_that_was_killed_goes_on_from_its_last_snapshot(trained, tmp_path):
+    one, data, snapshots, whole = trained
+
+    def killed(epoch, loss):
+        if epoch == 3:  # after two snapshots, before the third
+            raise KeyboardInterrupt
+
+    part = Snapshots(tmp_path / "part")
+    with pytest.raises(KeyboardInterrupt):
+        train_with_snapshots(one, data, part, killed)
+    assert part.count() == 3
+    resumed = train_with_snapshots(one, data, part, lambda epoch, loss: None)
+    assert resumed.epochs.equals(whole.epochs)
+    np.testing.assert_array_equal(resumed.losses, whole.losses)
+    np.testing.assert_array_equal(resumed.trajectory.lr, whole.trajectory.lr)
+    for path in sorted(snapshots.folder.iterdir()):
+        assert path.read_bytes() == (part.folder / path.name).read_bytes()
+
+
+@pytest.mark.parametrize("optimizer", [{"name": "sgd", "lr": 0.1}, *OPTIMISERS.values()])
+def test_the_announced_bytes_bound_what_is_written(tmp_path, optimizer):
+    one = spec(optimizer=optimizer, num_epochs=1, record={"estimator": "replay"})
+    data, snapshots = load(one.data), Snapshots(tmp_path)
+    announced = snapshot_bytes(Session(one, data))
+    train_with_snapshots(one, data, snapshots, lambda epoch, loss: None)
+    written = sum(path.stat().st_size for path in tmp_path.glob("epoch-000001.*"))
+    assert announced / 2 < written <= announced
+
+
+def test_a_replayed_training_that_diverges_ends_cleanly():
+    training = run(
+        "replay",
+        "endpoint",
+        data={"name": "quadratic", "eigenvalues": [1.0, 18.0]},
+        model={"name": "mlp", "hidden": [], "bias": False},
+        optimizer={"name": "sgd", "lr": 10.0},
+        batch_size=None,
+        num_epochs=200,
+    )
+    assert training.diverged
+    assert not np.isfinite(training.losses[-1])
+    assert "gamma" not in tabulate(training)[1]
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"estimator": "replay", "epochs": [1, 4]}, "record.epochs asks for 4, but this run has 3 epochs"),
+        ({"estimator": "replay", "epochs": {"every": 4}}, "record.epochs asks for 4, but this run has 3 epochs"),
+        ({"estimator": "replay", "epochs": [2, 1]}, "list of rising epoch numbers from 1 on"),
+        ({"estimator": "replay", "epochs": [0]}, "list of rising epoch numbers from 1 on"),
+        ({"estimator": "replay", "epochs": []}, "list of rising epoch numbers from 1 on"),
+        ({"estimator": "replay", "epochs": {"every": 0}}, 'must be "all", {every: k} with k from 1 on'),
+        ({"estimator": "replay", "epochs": "some"}, "epochs = 'some': must be \"all\""),
+        ({"epochs": [1]}, "epochs and keep_snapshots need estimator replay"),
+        ({"keep_snapshots": True}, "epochs and keep_snapshots need estimator replay"),
+        ({"estimator": "replay", "keep_iterates": True}, "keep_iterates needs estimator store"),
+        ({"optimum": "best"}, "optimum = 'best': input should be 'zero' or 'endpoint'"),
+    ],
+)
+def test_wrong_records_are_named(record, message):
+    with pytest.raises(InputError, match=message):
+        spec(record=record)

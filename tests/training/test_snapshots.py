@@ -1,0 +1,147 @@
+"""Snapshots: a restored training goes on bit by bit; a snapshot that cannot be believed is named."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from torch import nn
+
+from trajreg.errors import InputError
+from trajreg.training.snapshots import Snapshots, State, capture, restore
+
+OPTIMISERS = {
+    "sgd": lambda weights: torch.optim.SGD(weights, lr=0.1),
+    "momentum": lambda weights: torch.optim.SGD(weights, lr=0.05, momentum=0.9),
+    "adam": lambda weights: torch.optim.Adam(weights, lr=0.02),
+    "adamw": lambda weights: torch.optim.AdamW(weights, lr=0.02, weight_decay=0.1),
+    "adagrad": lambda weights: torch.optim.Adagrad(weights, lr=0.1),
+    "rmsprop": lambda weights: torch.optim.RMSprop(weights, lr=0.01, momentum=0.5),
+}
+
+
+class Net:
+    """A net with batch norm and dropout in somebody's training, data drawn by a generator."""
+
+    def __init__(self, name, seed):
+        torch.manual_seed(seed)
+        layers = nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 3)
+        self.model = nn.Sequential(*layers)
+        self.optimizer = OPTIMISERS[name](self.model.parameters())
+        self.order = torch.Generator().manual_seed(seed)
+
+    def steps(self, count):
+        for _ in range(count):
+            inputs = torch.randn(10, 6, generator=self.order)
+            self.optimizer.zero_grad()
+            self.model(inputs).square().sum(dim=1).mean().backward()
+            self.optimizer.step()
+
+    def parts(self):
+        return self.model, self.optimizer, self.order
+
+
+@pytest.fixture(autouse=True)
+def the_global_stream_comes_back():
+    with torch.random.fork_rng():
+        yield
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+@pytest.mark.parametrize("steps_before", [0, 3])
+def test_a_restored_training_goes_on_bit_by_bit(tmp_path, name, steps_before):
+    one, other, snapshots = Net(name, 1), Net(name, 2), Snapshots(tmp_path)
+    one.steps(steps_before)
+    snapshots.write(0, capture(*one.parts()))
+    one.steps(5)
+    end = capture(*one.parts())
+    other.steps(2)
+    restore(snapshots.read(0), *other.parts())
+    other.steps(5)
+    assert capture(*other.parts()).deviation(end) == 0
+
+
+def test_a_snapshot_is_a_copy_that_training_does_not_move(tmp_path):
+    net = Net("adam", 1)
+    before = capture(*net.parts())
+    kept = {name: tensor.clone() for name, tensor in before.tensors.items()}
+    net.steps(2)
+    assert all(torch.equal(before.tensors[name], kept[name]) for name in kept)
+
+
+def test_deviation_is_the_largest_difference_and_infinite_where_there_is_none():
+    def state(weight, stream=1, lr=0.1):
+        return State({"model.w": torch.tensor(weight), "random.torch": torch.tensor([stream])}, {"lr": lr})
+
+    one = state([1.0, 2.0])
+    assert one.deviation(state([1.0, 2.0])) == 0
+    assert one.deviation(state([1.25, 1.5])) == 0.5
+    for other in (state([1.0, 2.0], stream=2), state([1.0, 2.0], lr=0.2), state([1.0, float("nan")]), state([1.0])):
+        assert one.deviation(other) == float("inf")
+    assert state([0.0]).deviation(state([-0.0])) == float("inf")  # other bits: not the same
+
+
+def write_two(folder):
+    snapshots, net = Snapshots(folder), Net("momentum", 1)
+    for number in range(2):
+        snapshots.write(number, capture(*net.parts()), {"row": {"epoch": number}})
+        net.steps(2)
+    return snapshots
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "json"])
+@pytest.mark.parametrize("position", [0, 0.3, 0.99])
+def test_one_changed_byte_is_noticed_and_the_file_named(tmp_path, suffix, position):
+    snapshots = write_two(tmp_path)
+    path = tmp_path / f"epoch-000001.{suffix}"
+    content = bytearray(path.read_bytes())
+    content[int(position * len(content))] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"snapshot .*epoch-000001.{suffix} was changed since it was written"):
+        snapshots.read(1)
+    snapshots.read(0)
+
+
+def test_missing_snapshots_are_named(tmp_path):
+    snapshots = write_two(tmp_path / "some")
+    with pytest.raises(
+        InputError, match=r"replay without snapshots: the one after epoch 2 is missing \(.*epoch-000002"
+    ):
+        snapshots.read(2)
+    (tmp_path / "some" / "epoch-000000.safetensors").unlink()
+    with pytest.raises(InputError, match="replay without snapshots: the one after epoch 0 is missing"):
+        snapshots.read(0)
+    with pytest.raises(InputError, match="replay without snapshots"):
+        Snapshots(tmp_path / "none").read(0)
+
+
+def test_a_snapshot_cut_short_does_not_count(tmp_path):
+    snapshots = write_two(tmp_path)
+    (tmp_path / "epoch-000002.safetensors").write_bytes(b"half")
+    assert snapshots.count() == 2
+    assert snapshots.log(1) == {"row": {"epoch": 1}}
+
+
+def test_an_unreadable_manifest_is_named(tmp_path):
+    snapshots = write_two(tmp_path)
+    (tmp_path / "manifest.json").write_text("{")
+    with pytest.raises(InputError, match=r"manifest.json is unreadable; delete the folder to train again"):
+        snapshots.read(0)
+
+
+def test_no_pickle_is_on_the_disk(tmp_path):
+    write_two(tmp_path)
+    assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".safetensors"}
+    json.loads((tmp_path / "epoch-000001.json").read_text())
+
+
+def test_the_disk_is_announced_and_refused_when_too_small(tmp_path, monkeypatch):
+    said = []
+    Snapshots(tmp_path).reserve(31, 1000, said.append)
+    assert "31 epoch snapshots need 31,000 bytes" in said[0]
+    usage = shutil.disk_usage(tmp_path)._replace(free=30_999)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(
+        InputError, match=r"31 epoch snapshots need 31,000 bytes, 30,999 are available in .*fewer epochs"
+    ):
+        Snapshots(tmp_path).reserve(31, 1000, said.append)
