@@ -35,7 +35,11 @@ def test_lines_are_medians_and_bands_run_from_smallest_to_largest():
 
 
 def test_every_value_of_a_row_key_gets_its_row():
-    runs = [run(name, {"model.name": name, "model.norm": norm}, 0) for name in ("vgg11", "vgg16") for norm in ("batch", "none")]
+    runs = [
+        run(name, {"model.name": name, "model.norm": norm}, 0)
+        for name in ("vgg11", "vgg16")
+        for norm in ("batch", "none")
+    ]
     runs = [one.__class__(**{**one.__dict__, "variant": f"{one.variant} {i}"}) for i, one in enumerate(runs)]
     figure = training_panels(runs, rows=["model.name"])
     assert len(figure.axes) == 6

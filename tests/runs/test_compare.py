@@ -14,7 +14,9 @@ def tree(root, losses, verdict="replicated", machine="A", runs=("r1", "r2"), div
         (staging / folder).mkdir()
     values = {"variant": "ReLU", "seed": range(len(losses)), "diverged": diverged, "final_train_loss": losses}
     pd.DataFrame(values).to_csv(staging / "values" / "fig04.csv", index=False)
-    pd.DataFrame({"claim": ["c"], "where": [None], "verdict": [verdict]}).to_csv(staging / "claims" / "fig04.csv", index=False)
+    pd.DataFrame({"claim": ["c"], "where": [None], "verdict": [verdict]}).to_csv(
+        staging / "claims" / "fig04.csv", index=False
+    )
     one.promote("fig04", staging, {"key": "k", "runs": list(runs)})
     write_json(root / "manifest.json", {"machine": machine})
     return one
