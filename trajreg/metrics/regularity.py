@@ -58,14 +58,31 @@ def regularity(
         inner = (distance_sq[:-1] - distance_sq[1:] + update_sq) / 2
     inner = _vector("inner", inner, steps, groups=groups)
 
-    gap, distance = loss - optimal_loss, np.sqrt(_total(distance_sq[:-1]))
+    distance = np.sqrt(_total(distance_sq[:-1]))
     lr, share = mean_lr(lr, group_sizes), lr_shares(lr, group_sizes)
     length = np.sqrt(_total(share**2 * update_sq))  # η̄ ‖U_t‖
     inner, update_sq = _total(share * inner), _total(share * update_sq)
+    table = pd.DataFrame(_columns(loss, loss - optimal_loss, lr, distance, length, inner, update_sq))
+    if not groups:
+        return table
+    scaled = np.sqrt(_total(share * distance_sq[:-1])) if constant_rows(share[lr > 0]) else np.nan
+    return table.assign(distance_scaled=scaled, cosine_walk=_ratio(update_sq, distance * length))
+
+
+def _columns(
+    loss: np.ndarray,
+    gap: np.ndarray,
+    lr: np.ndarray,
+    distance: np.ndarray,
+    length: np.ndarray,
+    inner: np.ndarray,
+    update_sq: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """The table from (T,) arrays: `length` is η ‖U‖, `inner` is η ⟨θ_t − θ_T, U⟩ and `update_sq` is η Σ_g η_g ‖U_g‖²."""
     weight = np.where(gap > 0, lr * gap, np.nan)
     gamma = _ratio(inner - update_sq / 2, weight)
-    columns = {
-        "step": np.arange(steps),
+    return {
+        "step": np.arange(len(loss)),
         "lr": lr,
         "loss": loss,
         "gap": gap,
@@ -78,10 +95,6 @@ def regularity(
         "gamma_walk": _ratio(update_sq / 2, weight),
         "gamma_excess": _ratio(inner - update_sq, weight),
     }
-    if groups:
-        scaled = np.sqrt(_total(share * distance_sq[:-1])) if constant_rows(share[lr > 0]) else np.nan
-        columns |= {"distance_scaled": scaled, "cosine_walk": _ratio(update_sq, distance * length)}
-    return pd.DataFrame(columns)
 
 
 def mean_lr(lr: np.ndarray, group_sizes: ArrayLike | None = None) -> np.ndarray:

@@ -1,6 +1,11 @@
 """What is kept of θ_0 … θ_T while a net trains, and what is computed from it at the end.
 
 - `recorder.TrajectoryRecorder`: wraps the optimiser's step of any PyTorch loop
+- `trajectory.Trajectory`: a finished recording and its table
+- `parameters`: what θ is, in groups and by name
+- `estimate`: bytes and seconds of a recording, before it starts
 - `store`: every iterate, in memory or memory-mapped; exact
 - `epoch`: one iterate an epoch; exact for epoch means (Identity B), no per-step γ
+
+An estimator has `keep()` (before each step), `finish()` → `Distances`, `state()`, `load_state(state)` and `close()`.
 """

@@ -9,7 +9,7 @@ import torch
 
 @dataclass(frozen=True)
 class Distances:
-    """Squared lengths along a trajectory, float64.
+    """Squared lengths along a trajectory, float64. Over several parameter groups every array has a last axis (…, G).
 
     distance_sq: ‖θ_t − θ_T‖² at every step and at the end (T+1,), or at epoch boundaries only (B+1,).
     update_sq: (T,) ‖θ_t − θ_{t+1}‖².
@@ -29,3 +29,16 @@ def flatten_into(row: torch.Tensor, parameters: Sequence[torch.Tensor]) -> None:
             torch.cat(pieces, out=row)
         else:
             row.copy_(torch.cat(pieces))
+
+
+def group_sums(values: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:
+    """The sum of a vector over each group of `sizes` neighbours: (G,), or a scalar where there is one group."""
+    sums = [piece.sum() for piece in values.split(list(sizes))]
+    return torch.stack(sums) if len(sums) > 1 else sums[0]
+
+
+def group_dots(one: torch.Tensor, other: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:
+    """⟨one, other⟩ over each group of `sizes` neighbours: (G,), or a scalar where there is one group."""
+    sizes = list(sizes)
+    dots = [torch.dot(*pair) for pair in zip(one.split(sizes), other.split(sizes), strict=True)]
+    return torch.stack(dots) if len(dots) > 1 else dots[0]
