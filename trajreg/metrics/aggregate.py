@@ -20,6 +20,9 @@ def over_stretches(steps: pd.DataFrame, stretch: np.ndarray) -> pd.DataFrame:
         gamma_median, gamma_low, gamma_high (5 % and 95 % quantiles over steps), gamma_positive (fraction of steps with γ_t > 0)
         cosine (median over steps) and cosine_walk (median of ‖θ_t − θ_{t+1}‖ / d_t, the cosine that a random walk with the same step
         lengths is expected to have, because the end point contains the step itself). A stretch without a defined γ has NaN.
+
+    Steps weigh lr·gap. Where groups have learning rates of their own, lr is their mean over weights, and the ratio of sums follows from
+    the distances at the ends of the stretch (Identity B) as long as the groups' rates keep their ratios over it; else it is only a mean.
     """
     weight = (steps["lr"] * steps["gap"]).where(steps["gamma"].notna())
     weighted = steps[list(_SUMS)].mul(weight, axis=0)
@@ -33,7 +36,8 @@ def over_stretches(steps: pd.DataFrame, stretch: np.ndarray) -> pd.DataFrame:
     defined = by_step["gamma"].count()
     result["gamma_positive"] = (steps["gamma"] > 0).groupby(stretch).sum() / defined.where(defined > 0)
     result["cosine"] = by_step["cosine"].median()
-    result["cosine_walk"] = (steps["lr"] * steps["update_norm"] / steps["distance"]).groupby(stretch).median()
+    walk = steps.get("cosine_walk", steps["lr"] * steps["update_norm"] / steps["distance"])
+    result["cosine_walk"] = walk.groupby(stretch).median()
     return result
 
 

@@ -18,6 +18,7 @@ def regularity(
     lr: ArrayLike,
     optimal_loss: ArrayLike = 0.0,
     inner: ArrayLike | None = None,
+    group_sizes: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """γ and its companions at each step t of a trajectory θ_0 … θ_T, with U_t = (θ_t − θ_{t+1}) / η_t.
 
@@ -29,6 +30,7 @@ def regularity(
         optimal_loss: (T,) or scalar infimum ℓ*_t of the mini-batch loss; 0 is the over-parameterised setting of the paper.
         inner: (T,) ⟨θ_t − θ_T, θ_t − θ_{t+1}⟩ where it was computed directly; by default (d_t² − d_{t+1}² + update_sq) / 2,
             which is the same number but loses digits when the steps are tiny beside the distance.
+        group_sizes: (G,) weights in each parameter group, for the mean lr; by default every group counts the same.
 
     Returns:
         One row a step: step, lr, loss, gap = ℓ_t − ℓ*_t, distance = d_t, update_norm = ‖U_t‖, inner_product = ⟨θ_t − θ_T, U_t⟩,
@@ -36,46 +38,89 @@ def regularity(
         gamma_walk = (η_t ‖U_t‖²/2) / gap (a random walk with the same step lengths), gamma_excess = gamma − gamma_walk.
         NaN, never inf, where a gap is not positive, a learning rate is 0 or a length vanishes.
 
+    Groups with learning rates of their own (ours): distance_sq (T+1, G), update_sq, inner and lr (T, G). Group g's part of U_t is its
+    part of θ_t − θ_{t+1} over its own η_g, and η‖U‖² becomes Σ_g η_g ‖U_g‖²: gamma = Σ_g (inner_g − update_sq_g/2) / η_g / gap.
+    Then lr is the mean over weights, η̄ = Σ_g P_g η_g / Σ_g P_g: it does not change when a group is split, and under a schedule that
+    keeps the groups' ratios it is proportional to it, which the weights of Identity B and Theorem 1 need. Two columns are added:
+    distance_scaled = √Σ_g (η̄/η_g) d_g², the length in Theorem 1 (NaN where the groups' ratios vary: it says nothing then), and
+    cosine_walk = Σ_g η_g ‖U_g‖² / (d ‖U‖), the cosine of a random walk. With equal rates all is as without groups.
+
     Raises:
         ValueError: a wrong shape, or a value that no trajectory has; the message names the argument.
     """
     loss = _vector("loss", loss, None)
-    steps = len(loss)
-    distance_sq = _vector("distance_sq", distance_sq, steps + 1, at_least=0.0)
-    update_sq = _vector("update_sq", update_sq, steps, at_least=0.0)
-    lr = _vector("lr", lr, steps, at_least=0.0, broadcast=True)
+    steps, groups = len(loss), np.shape(distance_sq)[1:2]
+    distance_sq = _vector("distance_sq", distance_sq, steps + 1, at_least=0.0, groups=groups)
+    update_sq = _vector("update_sq", update_sq, steps, at_least=0.0, groups=groups)
+    lr = _vector("lr", lr, steps, at_least=0.0, broadcast=True, groups=groups)
     optimal_loss = _vector("optimal_loss", optimal_loss, steps, broadcast=True)
     if inner is None:
         inner = (distance_sq[:-1] - distance_sq[1:] + update_sq) / 2
-    inner = _vector("inner", inner, steps)
+    inner = _vector("inner", inner, steps, groups=groups)
 
-    gap = loss - optimal_loss
-    distance, length = np.sqrt(distance_sq[:-1]), np.sqrt(update_sq)
+    distance = np.sqrt(_total(distance_sq[:-1]))
+    lr, share = mean_lr(lr, group_sizes), lr_shares(lr, group_sizes)
+    length = np.sqrt(_total(share**2 * update_sq))  # η̄ ‖U_t‖
+    inner, update_sq = _total(share * inner), _total(share * update_sq)
+    table = pd.DataFrame(_columns(loss, loss - optimal_loss, lr, distance, length, inner, update_sq))
+    if not groups:
+        return table
+    scaled = np.sqrt(_total(share * distance_sq[:-1])) if constant_rows(share[lr > 0]) else np.nan
+    return table.assign(distance_scaled=scaled, cosine_walk=_ratio(update_sq, distance * length))
+
+
+def _columns(
+    loss: np.ndarray,
+    gap: np.ndarray,
+    lr: np.ndarray,
+    distance: np.ndarray,
+    length: np.ndarray,
+    inner: np.ndarray,
+    update_sq: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """The table from (T,) arrays: `length` is η ‖U‖, `inner` is η ⟨θ_t − θ_T, U⟩ and `update_sq` is η Σ_g η_g ‖U_g‖²."""
     weight = np.where(gap > 0, lr * gap, np.nan)
-    gamma, gamma_walk = _ratio(inner - update_sq / 2, weight), _ratio(update_sq / 2, weight)
-    return pd.DataFrame(
-        {
-            "step": np.arange(steps),
-            "lr": lr,
-            "loss": loss,
-            "gap": gap,
-            "distance": distance,
-            "update_norm": _ratio(length, lr),
-            "inner_product": _ratio(inner, lr),
-            "cosine": _ratio(inner, distance * length),
-            "gamma": gamma,
-            "rate": lr * gamma,
-            "gamma_walk": gamma_walk,
-            "gamma_excess": _ratio(inner - update_sq, weight),
-        }
-    )
+    gamma = _ratio(inner - update_sq / 2, weight)
+    return {
+        "step": np.arange(len(loss)),
+        "lr": lr,
+        "loss": loss,
+        "gap": gap,
+        "distance": distance,
+        "update_norm": _ratio(length, lr),
+        "inner_product": _ratio(inner, lr),
+        "cosine": _ratio(inner, distance * length),
+        "gamma": gamma,
+        "rate": lr * gamma,
+        "gamma_walk": _ratio(update_sq / 2, weight),
+        "gamma_excess": _ratio(inner - update_sq, weight),
+    }
+
+
+def mean_lr(lr: np.ndarray, group_sizes: ArrayLike | None = None) -> np.ndarray:
+    """(T,) the learning rate of each step: the mean over weights where `lr` is (T, G), with P_g = `group_sizes`."""
+    return lr if lr.ndim == 1 else np.average(lr, axis=1, weights=group_sizes)
+
+
+def lr_shares(lr: np.ndarray, group_sizes: ArrayLike | None = None) -> np.ndarray:
+    """η̄/η_g, as `lr` is shaped; NaN for a group whose rate is 0, and all 1 where there are no groups."""
+    if lr.ndim == 1:
+        return np.ones(len(lr))
+    mean = np.broadcast_to(mean_lr(lr, group_sizes)[:, None], lr.shape)
+    return np.divide(mean, lr, out=np.full(lr.shape, np.nan), where=lr > 0)
+
+
+def constant_rows(rows: np.ndarray) -> bool:
+    """Whether all rows are the same, up to the rounding of a schedule; never so with a NaN."""
+    return np.allclose(rows, rows[:1], rtol=1e-6, atol=0)
 
 
 @dataclass(frozen=True)
 class TheoremBound:
     """Theorem 1 on one trajectory: where γ_t ≥ γ > 0 at every step, the average gap is at most d_0² / (2γ Σ_t η_t).
 
-    `gamma_min` is the least γ_t; `bound` and `holds` are None when it is not positive: then the theorem says nothing.
+    `gamma_min` is the least γ_t; `bound` and `holds` are None when it is not positive, or where the learning rates of several groups
+    did not keep their ratios: then the theorem says nothing.
     """
 
     gamma_min: float
@@ -93,14 +138,17 @@ def theorem_bound(table: pd.DataFrame) -> TheoremBound:
     """Check Theorem 1 (arXiv 2011.06702; its constant is derived: Σ_t η_t γ_t gap_t = d_0²/2) on a per-step table.
 
     The average gap is weighted by the learning rate, so that the bound also holds under a schedule; with a constant
-    rate it is the plain mean and the bound the paper's d_0² / (2ηγT).
+    rate it is the plain mean and the bound the paper's d_0² / (2ηγT). Over several groups d_0 is `distance_scaled`.
     """
     total_lr = table["lr"].sum()
     average_gap = float((table["lr"] * table["gap"]).sum() / total_lr)
     gamma_min = float(table["gamma"].min())
     if not gamma_min > 0:
         return TheoremBound(gamma_min, None, average_gap, None)
-    bound = float(table["distance"].iloc[0] ** 2 / (2 * gamma_min * total_lr))
+    distance = table.get("distance_scaled", table["distance"]).iloc[0]
+    if np.isnan(distance):
+        return TheoremBound(gamma_min, None, average_gap, None)
+    bound = float(distance**2 / (2 * gamma_min * total_lr))
     # γ_min is itself rounded: on a trajectory whose γ is constant, bound and average gap are the same number
     return TheoremBound(gamma_min, bound, average_gap, average_gap <= bound * (1 + 1e-9))
 
@@ -110,15 +158,26 @@ def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     return np.divide(numerator, denominator, out=np.full(len(numerator), np.nan), where=denominator > 0)
 
 
+def _total(values: np.ndarray) -> np.ndarray:
+    """(T,) the sum over groups, where there are any."""
+    return values if values.ndim == 1 else values.sum(axis=1)
+
+
 def _vector(
-    name: str, values: ArrayLike, length: int | None, at_least: float = -np.inf, broadcast: bool = False
+    name: str,
+    values: ArrayLike,
+    length: int | None,
+    at_least: float = -np.inf,
+    broadcast: bool = False,
+    groups: tuple[int, ...] = (),
 ) -> np.ndarray:
     array = np.asarray(values, dtype=np.float64)
     if broadcast and array.ndim == 0:
-        array = np.full(length, array)
-    if array.ndim != 1 or len(array) != (len(array) if length is None else length):
-        wanted = "(T,)" if length is None else f"({length},)" + (" or a scalar" if broadcast else "")
+        array = np.full((length, *groups), array)
+    if array.ndim != 1 + len(groups) or array.shape != (array.shape[0] if length is None else length, *groups):
+        wanted = "(T,)" if length is None else f"{(length, *groups)}" + (" or a scalar" if broadcast else "")
         raise ValueError(f"{name} has shape {array.shape}, should be {wanted}")
     if (array < at_least).any():
-        raise ValueError(f"{name}[{int(np.argmax(array < at_least))}] = {array.min()} is below {at_least:g}")
+        first = np.unravel_index(np.argmax(array < at_least), array.shape)
+        raise ValueError(f"{name}[{', '.join(map(str, first))}] = {array.min()} is below {at_least:g}")
     return array

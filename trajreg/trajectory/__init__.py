@@ -1,7 +1,14 @@
 """What is kept of θ_0 … θ_T while a net trains, and what is computed from it at the end.
 
 - `recorder.TrajectoryRecorder`: wraps the optimiser's step of any PyTorch loop
+- `trajectory.Trajectory`: a finished recording and its table
+- `parameters`: what θ is, in groups and by name
+- `estimate`: bytes and seconds of a recording, before it starts
+- `estimators`: the estimators by name, and which one `auto` means
 - `store`: every iterate, in memory or memory-mapped; exact
 - `epoch`: one iterate an epoch; exact for epoch means (Identity B), no per-step γ
 - `sketch`: a random projection of every update; unbiased, with standard errors, exact for epoch sums
+- `replay`: distances to a known end while an epoch is run once more; exact where it lands
+
+An estimator has `keep()` (before each step), `finish()` → `Distances`, `state()`, `load_state(state)` and `close()`.
 """

@@ -9,7 +9,7 @@ import torch
 
 @dataclass(frozen=True)
 class Distances:
-    """Squared lengths along a trajectory, float64.
+    """Squared lengths along a trajectory, float64. Over several parameter groups every array has a last axis (…, G).
 
     distance_sq: ‖θ_t − θ_T‖² at every step and at the end (T+1,), or at epoch boundaries only (B+1,).
     update_sq: (T,) ‖θ_t − θ_{t+1}‖².
@@ -36,12 +36,27 @@ def flatten_into(row: torch.Tensor, parameters: Sequence[torch.Tensor]) -> None:
             row.copy_(torch.cat(pieces))
 
 
-def step_terms(
-    offset: torch.Tensor, following: torch.Tensor, update: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """‖θ_t − θ_T‖², ‖θ_t − θ_{t+1}‖² and their inner product, from `offset` = θ_t − θ_T and `following` = θ_{t+1} − θ_T.
+def group_sums(values: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:
+    """The sum of a vector over each group of `sizes` neighbours: (G,), or a scalar where there is one group."""
+    sums = [piece.sum() for piece in values.split(list(sizes))]
+    return torch.stack(sums) if len(sums) > 1 else sums[0]
 
-    All (P,) float64; `update` is overwritten. `store` and `replay` share this arithmetic: their numbers are the same bits.
+
+def group_dots(one: torch.Tensor, other: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:
+    """⟨one, other⟩ over each group of `sizes` neighbours: (G,), or a scalar where there is one group."""
+    sizes = list(sizes)
+    dots = [torch.dot(*pair) for pair in zip(one.split(sizes), other.split(sizes), strict=True)]
+    return torch.stack(dots) if len(dots) > 1 else dots[0]
+
+
+def step_terms(
+    offset: torch.Tensor, following: torch.Tensor, update: torch.Tensor, sizes: Sequence[int]
+) -> torch.Tensor:
+    """(3,) ‖θ_t − θ_T‖², ‖θ_t − θ_{t+1}‖² and their inner product, from `offset` = θ_t − θ_T and `following` = θ_{t+1} − θ_T.
+
+    All (P,) float64; `update` is overwritten; (3, G) over several groups of `sizes`. `store` and `replay` share this arithmetic:
+    their numbers are the same bits.
     """
     torch.sub(offset, following, out=update)
-    return torch.dot(offset, offset), torch.dot(update, update), torch.dot(offset, update)
+    pairs = ((offset, offset), (update, update), (offset, update))
+    return torch.stack([group_dots(*pair, sizes) for pair in pairs])

@@ -1,81 +1,24 @@
 """Record the trajectory of anybody's PyTorch training loop."""
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 from trajreg.errors import InputError
-from trajreg.metrics.regularity import regularity
-from trajreg.trajectory.distances import Distances
-from trajreg.trajectory.epoch import Epoch
-from trajreg.trajectory.sketch import Sketch
-from trajreg.trajectory.store import DEFAULT_MEMORY, Store
-
-ESTIMATORS = ("store", "epoch", "sketch")
-
-
-@dataclass(frozen=True)
-class Trajectory:
-    """A finished recording: what an estimator knows of θ_0 … θ_T, with the loss and learning rate of each step.
-
-    `iterates` (T+1, P) is None unless it was asked for.
-    """
-
-    distances: Distances
-    loss: np.ndarray
-    lr: np.ndarray
-    steps_per_epoch: int | None = None
-    iterates: torch.Tensor | None = None
-
-    def regularity(self, optimal_loss: float | np.ndarray = 0.0) -> pd.DataFrame:
-        """γ and its companions, the columns of `trajreg.regularity`: one row a step with `store`, one row an epoch with `epoch`.
-
-        A row of an epoch carries its first step, the gap-weighted γ, walk and excess (exact, Identity B), the distance at its
-        start and means of loss, gap and inner_product weighted by lr; update_norm and cosine are NaN: snapshots do not tell them.
-        With `sketch`, one row a step and two more columns: gamma_stderr (of gamma and of gamma_excess) and cosine_stderr.
-        """
-        known = self.distances
-        if known.inner is None:
-            return self._by_epoch(optimal_loss)
-        table = regularity(
-            distance_sq=known.distance_sq,
-            update_sq=known.update_sq,
-            loss=self.loss,
-            lr=self.lr,
-            optimal_loss=optimal_loss,
-            inner=known.inner,
-        )
-        if known.inner_stderr is None:
-            return table
-        weight = table["lr"] * table["gap"]
-        gamma_stderr = known.inner_stderr / weight.where(weight > 0)  # ‖U_t‖ is exact
-        return table.assign(gamma_stderr=gamma_stderr, cosine_stderr=known.cosine_stderr)
-
-    def _by_epoch(self, optimal_loss: float | np.ndarray) -> pd.DataFrame:
-        starts = np.arange(0, len(self.loss), self.steps_per_epoch)
-        lr = np.add.reduceat(self.lr, starts)
-        optimal_loss = np.broadcast_to(optimal_loss, self.loss.shape)
-        # an epoch as one long step of `regularity`: Σ‖θ_t − θ_{t+1}‖² makes the walk, d_a² − d_b² the rest
-        table = regularity(
-            distance_sq=self.distances.distance_sq,
-            update_sq=np.add.reduceat(self.distances.update_sq, starts),
-            loss=np.add.reduceat(self.lr * self.loss, starts) / lr,
-            lr=lr,
-            optimal_loss=np.add.reduceat(self.lr * optimal_loss, starts) / lr,
-        )
-        mean_lr = lr / np.diff([*starts, len(self.loss)])
-        return table.assign(step=starts, lr=mean_lr, rate=mean_lr * table["gamma"], update_norm=np.nan, cosine=np.nan)
+from trajreg.trajectory.estimate import Estimate, seconds_per_copy
+from trajreg.trajectory.estimators import Options, make_estimator, room_for
+from trajreg.trajectory.parameters import Parameters, Weights
+from trajreg.trajectory.trajectory import Trajectory
 
 
 class TrajectoryRecorder:
     """Keeps what is needed of the iterates while a net trains; the loop stays the user's own.
 
-        recorder = TrajectoryRecorder(model.parameters())
+        recorder = TrajectoryRecorder(model)
         for inputs, targets in batches:
             loss = ...; optimizer.zero_grad(); loss.backward()
             with recorder.step(loss, lr=optimizer.param_groups[0]["lr"]):
@@ -85,95 +28,167 @@ class TrajectoryRecorder:
     An update is whatever the weights did from the beginning of one recorded step to the beginning of the next, so that momentum,
     weight decay or a rescaling after the step are all covered. Reading the weights changes neither them nor any random stream.
 
+    - **Gradient accumulation**: wrap `optimizer.step()` once, not each backward; the loss is the mean over the accumulated mini-batches.
+    - **Parameter groups**: give `optimizer.param_groups`, and one `lr` a group at each step; see `trajreg.regularity` for γ then.
+    - **AMP**: `with recorder.step(loss, lr=...): scaler.step(optimizer)`, with the loss before scaling. A step that the scaler skips is
+      recorded: its mini-batch had a gap and the weights stayed, so γ_t = 0 and the cosine is NaN. `table[table["update_norm"] > 0]`
+      drops such steps; sums over the rest telescope as before.
+    - θ is what was trainable at construction: a parameter frozen later stays part of it, one unfrozen later does not become so.
+      Tied weights count once. bfloat16 and float16 weights are kept as they are and reduced in float64.
+
     Args:
-        parameters: the trainable tensors; those that need no gradient are left out.
-        estimator: "store" (exact, every iterate), "epoch" (exact epoch means only) or "sketch" (random projections, with standard errors).
+        parameters: a module (parameters replaced in mid-run are noticed then), `model.parameters()`, `model.named_parameters()` or
+            `optimizer.param_groups`; what needs no gradient is left out.
+        estimator: "store" (exact, every iterate), "epoch" (exact epoch means only), "sketch" (random projections, with standard errors;
+            one parameter group) or "auto": "store" where all iterates fit in `memory`, else "sketch". `recorder.estimator` says which.
         num_steps: steps to come; with it, a recording that does not fit is refused before training.
         steps_per_epoch: needed by "epoch"; with it, the epoch sums of "sketch" are exact.
-        num_sketch: numbers "sketch" keeps of a step.
+        num_sketch: numbers "sketch" keeps of a step, 8192 by default (P, and exact, where there are fewer weights).
         memory: bytes of iterates that "store" keeps in memory before it goes to memory-mapped files in `directory`.
 
     Raises:
         InputError: unknown estimator, no trainable parameter, parameters of different types or devices, no room.
     """
 
-    def __init__(
-        self,
-        parameters: Iterable[torch.Tensor],
-        estimator: str = "store",
-        *,
-        num_steps: int | None = None,
-        steps_per_epoch: int | None = None,
-        memory: int = DEFAULT_MEMORY,
-        directory: str | Path | None = None,
-        num_sketch: int = 8192,
-    ):
-        weights = [parameter for parameter in parameters if parameter.requires_grad]
-        kinds = {(weight.dtype, weight.device) for weight in weights}
-        if len(kinds) != 1:
-            raise InputError(
-                f"parameters must be trainable and of one type and device, got {sorted(map(str, kinds)) or 'none'}"
-            )
-        if estimator not in ESTIMATORS:
-            raise InputError(f"estimator {estimator!r} is unknown, choose from {', '.join(ESTIMATORS)}")
-        if estimator == "store":
-            self._estimator = Store(weights, num_steps, memory, directory)
-        elif estimator == "sketch":
-            self._estimator = Sketch(weights, num_sketch, steps_per_epoch=steps_per_epoch)
-        else:
-            self._estimator = Epoch(weights, steps_per_epoch)
-        self._steps_per_epoch = steps_per_epoch
+    def __init__(self, parameters: Parameters, estimator: str = "store", **options: Any):
+        self._weights = Weights.of(parameters)
+        chosen = Options(estimator, **options).resolved(self._weights)
+        self._estimator, self.estimator = make_estimator(chosen, self._weights), chosen.estimator
+        self._identity = {
+            "estimator": chosen.estimator,
+            "steps_per_epoch": chosen.steps_per_epoch,
+            "num_sketch": chosen.num_sketch if chosen.estimator == "sketch" else None,
+            "group_sizes": list(self._weights.group_sizes),
+            "parameters": self._weights.describe(),
+        }
+        self._kinds, self._steps_per_epoch = self._weights.kinds(), chosen.steps_per_epoch
+        self._earlier = np.zeros(0)  # losses of the training that this one resumes
         self._loss: list[torch.Tensor] = []
-        self._lr: list[float] = []
-        self._finished = False
+        self._lr: list[list[float]] = []
+        self._finished = self._inside = False
+
+    @staticmethod
+    def estimate(parameters: Parameters, num_steps: int, estimator: str = "store", **options: Any) -> Estimate:
+        """What a recording of `num_steps` steps would cost; copies θ a few times to measure it. Raises InputError as the constructor."""
+        weights = Weights.of(parameters)
+        chosen = Options(estimator, num_steps, **options).resolved(weights)
+        return Estimate(*room_for(chosen, weights), seconds_per_copy(weights, chosen.estimator))
 
     @contextmanager
-    def step(self, loss: torch.Tensor | float, *, lr: float) -> Iterator[None]:
-        """Wrap one update. `loss` is the mini-batch loss at the weights before it, `lr` the learning rate it uses.
+    def step(self, loss: torch.Tensor | float, *, lr: float | Sequence[float]) -> Iterator[None]:
+        """Wrap one update. `loss` is the mini-batch loss at the weights before it, `lr` the learning rate it uses, or one a group.
 
-        Raises InputError when the loss is not a scalar or the recording was finished.
+        A loss that is not finite is refused by `finish`, which names the step: to look at it here would stall a GPU.
+
+        Raises InputError when the loss is not a scalar, lr fits no group, the recording was finished, a step is inside another, or a
+        parameter changed its shape, type or device (given a module: was replaced), which is named.
         """
-        if self._finished:
-            raise InputError("this recording is finished; make a new TrajectoryRecorder for another trajectory")
+        self._refuse_if_closed("step")
         value = torch.as_tensor(loss).detach()
         if value.numel() != 1:
             raise InputError(
                 f"loss must be a scalar, got shape {tuple(value.shape)}; give the mean over the mini-batch"
             )
+        rates = self._rates(lr)
+        self._weights.refuse_changes(self._kinds, f"step {len(self._lr)}")
         self._estimator.keep()
         # a clone, because a compiled or captured loop may reuse the loss's memory; no host synchronisation here
         self._loss.append(value.reshape(()).clone())
-        self._lr.append(float(lr))
-        yield
+        self._lr.append(rates)
+        self._inside = True
+        try:
+            yield
+        finally:
+            self._inside = False
 
     def finish(self, keep_iterates: bool = False) -> Trajectory:
         """End the recording at the present weights, θ_T, and free what was kept.
 
         `keep_iterates` ("store" only) returns all θ_t as well.
 
-        Raises InputError when nothing was recorded, it was finished before, or a loss or weight is not finite.
+        Raises InputError when nothing was recorded, it was finished before, a parameter was exchanged, or a loss or weight is not finite.
         """
-        if self._finished:
-            raise InputError("this recording is finished already")
-        if not self._loss:
+        self._refuse_if_closed("finish")
+        if not self._lr:
             raise InputError("nothing was recorded: wrap optimizer.step() in `with recorder.step(loss, lr=...)`")
-        loss = torch.stack(self._loss).double().cpu().numpy()
+        loss = self.losses()
         if not np.isfinite(loss).all():
             raise InputError(
                 f"the loss of step {int(np.argmin(np.isfinite(loss)))} is not finite: the training diverged"
             )
+        self._weights.refuse_changes(self._kinds, f"finish() after step {len(self._lr) - 1}")
         distances = self._estimator.finish()
         if not np.isfinite(distances.distance_sq).all():
             raise InputError("a weight is not finite: the training diverged")
         iterates = self._estimator.iterates() if keep_iterates else None
         self.close()
-        return Trajectory(distances, loss, np.array(self._lr), self._steps_per_epoch, iterates)
+        sizes, lr = self._weights.sizes, np.array(self._lr)
+        several = len(sizes) > 1
+        return Trajectory(
+            distances, loss, lr if several else lr[:, 0], self._steps_per_epoch, iterates, sizes if several else None
+        )
 
     def losses(self) -> np.ndarray:
         """(t,) the losses recorded so far, float64; waits for the device."""
-        return torch.stack(self._loss).double().cpu().numpy() if self._loss else np.zeros(0)
+        if not self._loss:
+            return self._earlier.copy()
+        return np.concatenate([self._earlier, torch.stack(self._loss).double().cpu().numpy()])
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that was recorded, between two steps, to be stored beside the state of the model and the optimiser.
+
+        Tensors and plain numbers: `torch.load(..., weights_only=True)` reads it. With "store" it holds every iterate, as many bytes as
+        steps times θ; with "epoch" an iterate an epoch and the last one. Nothing is copied that need not be: save it before going on.
+        """
+        self._refuse_if_closed("state_dict")
+        loss, lr = torch.from_numpy(self.losses()), torch.tensor(self._lr, dtype=torch.float64)
+        return self._identity | {"loss": loss, "lr": lr, "iterates": self._estimator.state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue a recording: after the model and the optimiser were restored, before the first step; gives the same table bitwise.
+
+        Raises InputError when this recorder has steps already, or `state` is of another estimator or other parameters, which are named.
+        """
+        self._refuse_if_closed("load_state_dict")
+        if self._lr:
+            raise InputError(
+                f"this recorder holds {len(self._lr)} steps already; load a state into a new one, before its first step"
+            )
+        if missing := sorted({*self._identity, "loss", "lr", "iterates"} - set(state)):
+            raise InputError(f"the state is not one of a TrajectoryRecorder: it lacks {', '.join(missing)}")
+        for key, here in self._identity.items():
+            if state[key] != here:
+                pair = (f"{len(state[key])} parameters", f"{len(here)}") if key == "parameters" else (state[key], here)
+                if key == "parameters" and len(state[key]) == len(here):
+                    pair = next((old, new) for old, new in zip(state[key], here, strict=True) if old != new)
+                raise InputError(f"the state is of another recording: its {key} has {pair[0]}, this recorder {pair[1]}")
+        self._earlier, self._lr = state["loss"].numpy().copy(), state["lr"].tolist()
+        self._estimator.load_state(state["iterates"])
 
     def close(self) -> None:
         """Drop the recording and delete its files; `finish` does so itself."""
         self._finished = True
         self._estimator.close()
+
+    def _refuse_if_closed(self, what: str) -> None:
+        if self._finished and what == "finish":
+            raise InputError("this recording is finished already")
+        if self._finished:
+            raise InputError("this recording is finished; make a new TrajectoryRecorder for another trajectory")
+        if self._inside:
+            raise InputError(f"{what}() was called inside step {len(self._lr) - 1}, which is still being recorded")
+
+    def _rates(self, lr: float | Sequence[float]) -> list[float]:
+        """One learning rate for each group that has weights."""
+        sizes = self._weights.group_sizes
+        rates = [float(rate) for rate in lr] if isinstance(lr, Sequence) else [float(lr)] * len(sizes)
+        if len(rates) != len(sizes):
+            raise InputError(
+                f"lr has {len(rates)} values, the parameters {len(sizes)} groups; give one a group, or a number"
+            )
+        for group, rate in enumerate(rates):
+            if not (math.isfinite(rate) and rate >= 0):
+                raise InputError(
+                    f"step {len(self._lr)}: lr of group {group} is {rate}, should be finite and at least 0"
+                )
+        return [rate for rate, size in zip(rates, sizes, strict=True) if size]

@@ -68,7 +68,7 @@ class EpochReplay(StepLog):
         flatten_into(self._flat, self._parameters)
         torch.sub(self._flat, self._end, out=self._following)
         if self._started:
-            self._terms.append(torch.stack(step_terms(self._offset, self._following, self._update)))
+            self._terms.append(step_terms(self._offset, self._following, self._update, [len(self._end)]))
         self._offset, self._following, self._started = self._following, self._offset, True
 
 

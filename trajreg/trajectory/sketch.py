@@ -10,6 +10,7 @@ it is relative to ‖θ_t‖. What is summed over many steps, S b_t = Σ_{r>t} S
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -137,6 +138,23 @@ class Sketch:
                 parts.append(_pinned(updates, ahead, update_sq[chosen], *boundary_sq[number : number + 2]))
             ahead_of_all = ahead[0] + updates[0]
         return _distances(torch.cat(parts[::-1], dim=1), update_sq, self._project.collision)
+
+    def state(self) -> dict[str, Any]:
+        """The sketches and snapshots so far, the last iterate, and the length of each step."""
+        self._move_rows()
+        return {
+            "count": self._count,
+            "rows": list(self._rows),
+            "update_sq": [value.cpu() for value in self._update_sq],
+            "snapshots": list(self._snapshots),
+            "before": self._before.to("cpu", copy=True),
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue after the steps of `state`; the projection is the same, it follows from its seed."""
+        self._count, self._rows, self._snapshots = state["count"], list(state["rows"]), list(state["snapshots"])
+        self._update_sq = [value.to(self._before.device) for value in state["update_sq"]]
+        self._before.copy_(state["before"])
 
     def close(self) -> None:
         """Free the sketches and snapshots."""

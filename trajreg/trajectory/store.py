@@ -2,15 +2,15 @@
 
 import shutil
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import psutil
 import torch
 
 from trajreg.errors import InputError
 from trajreg.trajectory.distances import Distances, flatten_into, step_terms
+from trajreg.trajectory.parameters import Weights
 
 BLOCK_BYTES = 64 * 2**20
 DEFAULT_MEMORY = 512 * 2**20  # a worker stays under 2 GiB: beyond this, iterates go to memory-mapped files
@@ -20,25 +20,24 @@ class Store:
     """Iterates as rows of blocks: in memory up to `memory` bytes, then in memory-mapped files under `directory`.
 
     Args:
-        parameters: the tensors that make up θ; they may live on any device, rows are kept on the host.
-        num_steps: steps to come, so that a recording that would not fit is refused before it starts.
+        weights: what θ is; the tensors may live on any device, rows are kept on the host.
+        num_steps: steps to come, so that the last block of rows is no larger than needed.
         memory: bytes of iterates kept in memory.
         directory: where memory-mapped files go (a temporary folder by default); they are deleted by `close`.
 
     Raises:
-        InputError: the iterates do not fit in memory and disk; the message says how many bytes are needed and available.
+        InputError: the disk is full; the message says how many bytes are needed and available.
     """
 
     def __init__(
         self,
-        parameters: Sequence[torch.Tensor],
+        weights: Weights,
         num_steps: int | None = None,
         memory: int = DEFAULT_MEMORY,
         directory: str | Path | None = None,
     ):
-        self._parameters = parameters
-        self._size = sum(parameter.numel() for parameter in parameters)
-        self._dtype = parameters[0].dtype
+        self._parameters, self._sizes, self._size = weights.tensors, weights.sizes, weights.count
+        self._dtype = weights.tensors[0].dtype
         self._row_bytes = self._size * self._dtype.itemsize
         self._memory, self._directory = memory, directory
         self._folder: Path | None = None
@@ -47,27 +46,23 @@ class Store:
         self._count = 0
         if num_steps is not None:
             self._rows_per_block = min(self._rows_per_block, num_steps + 1)
-            self._check_room((num_steps + 1) * self._row_bytes)
 
     def keep(self) -> None:
         """Keep the current iterate as the next row."""
-        block, row = divmod(self._count, self._rows_per_block)
-        if block == len(self._blocks):
-            self._blocks.append(self._new_block())
-        flatten_into(self._blocks[block][row], self._parameters)
-        self._count += 1
+        flatten_into(self._next_row(), self._parameters)
 
     def finish(self) -> Distances:
         """Keep θ_T and reduce: ‖θ_t − θ_T‖², ‖θ_t − θ_{t+1}‖² and their inner product, in float64 on θ's device."""
         self.keep()
-        device = self._parameters[0].device
+        device, sizes = self._parameters[0].device, self._sizes
         end = self._row(self._count - 1).to(device, torch.float64, copy=True)
-        squares, updates, inner = np.zeros(self._count), np.zeros(self._count - 1), np.zeros(self._count - 1)
+        groups = (len(sizes),) if len(sizes) > 1 else ()
+        squares, updates, inner = (np.zeros((self._count - last, *groups)) for last in (0, 1, 1))
         offset, following, update = torch.empty_like(end), torch.zeros_like(end), torch.empty_like(end)
         for t in range(self._count - 2, -1, -1):
             # a difference of two float32 numbers is exact in float64 unless they are 2^29 apart
             torch.sub(self._row(t).to(device), end, out=offset)
-            squares[t], updates[t], inner[t] = torch.stack(step_terms(offset, following, update)).tolist()
+            squares[t], updates[t], inner[t] = step_terms(offset, following, update, sizes).cpu().numpy()
             offset, following = following, offset
         return Distances(squares, updates, inner)
 
@@ -75,11 +70,29 @@ class Store:
         """(T+1, P) all iterates, after `finish`."""
         return torch.stack([self._row(t) for t in range(self._count)])
 
+    def state(self) -> dict[str, Any]:
+        """All iterates so far, as blocks of rows: t·P numbers, of which only the last block is copied."""
+        full, rest = divmod(self._count, self._rows_per_block)
+        return {"blocks": [*self._blocks[:full], *(self._blocks[full][:rest].clone() for _ in range(min(rest, 1)))]}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue after the iterates of `state`; they are copied."""
+        for block in state["blocks"]:
+            for row in block:
+                self._next_row().copy_(row)
+
     def close(self) -> None:
         """Free the memory and delete the memory-mapped files."""
         self._blocks.clear()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _next_row(self) -> torch.Tensor:
+        block = self._count // self._rows_per_block
+        if block == len(self._blocks):
+            self._blocks.append(self._new_block())
+        self._count += 1
+        return self._row(self._count - 1)
 
     def _row(self, t: int) -> torch.Tensor:
         block, row = divmod(t, self._rows_per_block)
@@ -92,22 +105,12 @@ class Store:
             return torch.empty(shape, dtype=self._dtype)
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="trajreg-", dir=self._directory))
-        _refuse_unless(num_bytes, shutil.disk_usage(self._folder).free, "the next block of iterates", "of disk")
+        free = shutil.disk_usage(self._folder).free
+        if num_bytes > free:
+            raise InputError(
+                f"estimator 'store': the next block of iterates needs {num_bytes:,} bytes, {free:,} are free in {self._folder}; "
+                "train for fewer steps, a narrower net, give `directory` a larger disk, or use estimator 'epoch'"
+            )
         path = str(self._folder / f"{len(self._blocks):06d}.bin")
         size = self._rows_per_block * self._size
         return torch.from_file(path, shared=True, size=size, dtype=self._dtype).view(shape)
-
-    def _check_room(self, needed: int) -> None:
-        where = self._directory or tempfile.gettempdir()
-        self._memory = min(self._memory, psutil.virtual_memory().available // 2)
-        room = self._memory if needed <= self._memory else self._memory + shutil.disk_usage(where).free
-        what = f"{needed // self._row_bytes:,} iterates of {self._size:,} weights"
-        _refuse_unless(needed, room, what, f"in memory and on disk ({where})")
-
-
-def _refuse_unless(needed: int, available: int, what: str, where: str) -> None:
-    if needed > available:
-        raise InputError(
-            f"estimator 'store': {what} need {needed:,} bytes, {available:,} are available {where}; "
-            "train for fewer steps, a narrower net, give `directory` a larger disk, or use estimator 'epoch'"
-        )

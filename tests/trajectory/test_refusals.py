@@ -1,0 +1,176 @@
+"""Every mistake in a loop that can be seen is refused, and the message names the parameter or the step."""
+
+import re
+
+import pytest
+import torch
+from torch import nn
+
+import trajreg
+from trajreg.errors import InputError
+
+
+def refused(body, message):
+    with pytest.raises(InputError, match=message):
+        body()
+
+
+def take(recorder, loss=1.0, lr=0.1):
+    with recorder.step(loss, lr=lr):
+        pass
+
+
+def small_net():
+    return nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+
+
+def test_what_is_not_a_set_of_parameters():
+    one = nn.Parameter(torch.ones(3))
+    refused(lambda: trajreg.TrajectoryRecorder(one), "parameters is one tensor; give a list")
+    refused(lambda: trajreg.TrajectoryRecorder([one, 3.0]), r"parameter \[1\] is a float, not a tensor")
+    refused(lambda: trajreg.TrajectoryRecorder([{"lr": 0.1}]), "must all be dicts with the key 'params'")
+    refused(lambda: trajreg.TrajectoryRecorder([{"params": [one]}, one]), "must all be dicts with the key 'params'")
+    refused(lambda: trajreg.TrajectoryRecorder([one.detach()]), "got none that requires a gradient")
+    whole = nn.Parameter(torch.ones(3, dtype=torch.complex64))
+    refused(lambda: trajreg.TrajectoryRecorder([whole]), r"\[0\] is \(3,\) torch.complex64 on cpu; only real")
+
+
+def test_mixed_types_and_devices_name_one_parameter_of_each():
+    net = small_net()
+    net[1].double()
+    message = r"'0.weight' is \(3, 2\) torch.float32 on cpu, '1.weight' is \(1, 3\) torch.float64 on cpu"
+    refused(lambda: trajreg.TrajectoryRecorder(net), message)
+    net = small_net()
+    net[1].to("meta")
+    refused(lambda: trajreg.TrajectoryRecorder(net.named_parameters()), r"'1.weight' is .* torch.float32 on meta")
+    groups = [{"params": small_net().parameters()}, {"params": net[1].parameters()}]
+    refused(lambda: trajreg.TrajectoryRecorder(groups), r"group 0 \[0\] is .* on cpu, group 1 \[0\] is .* on meta")
+
+
+def test_names_of_an_optimiser_are_used():
+    net = small_net()
+    groups = torch.optim.SGD(net.named_parameters(), lr=0.1).param_groups
+    recorder = trajreg.TrajectoryRecorder(groups)
+    net[1].bias.data = torch.ones(7)
+    refused(lambda: take(recorder), r"parameter '1.bias' is \(7,\)")
+
+
+def test_a_parameter_of_another_shape_or_type_in_mid_run():
+    net = small_net()
+    recorder = trajreg.TrajectoryRecorder(net.named_parameters())
+    take(recorder)
+    net[1].weight.data = torch.ones(1, 3).double()
+    message = (
+        r"step 1: parameter '1.weight' is \(1, 3\) torch.float64 on cpu, it was \(1, 3\) torch.float32 on cpu when"
+    )
+    refused(lambda: take(recorder), message)
+    refused(recorder.finish, r"finish\(\) after step 0: parameter '1.weight'")
+
+
+def test_a_module_notices_replaced_and_moved_parameters():
+    net = small_net()
+    recorder = trajreg.TrajectoryRecorder(net)
+    take(recorder)
+    net[0].bias = nn.Parameter(torch.ones(3))
+    refused(lambda: take(recorder), "step 1: parameter '0.bias' was replaced by another tensor; write into it")
+    net = small_net()
+    recorder = trajreg.TrajectoryRecorder(net)
+    take(recorder)
+    net.to("meta")
+    refused(lambda: take(recorder), "step 1: parameter '0.weight' was replaced")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="moves a net to a GPU")
+def test_a_parameter_moved_to_a_gpu_in_mid_run():
+    net = small_net()
+    recorder = trajreg.TrajectoryRecorder(net.named_parameters())
+    take(recorder)
+    net.to("cuda")
+    refused(lambda: take(recorder), r"step 1: parameter '0.weight' is \(3, 2\) torch.float32 on cuda:0, it was")
+
+
+def test_new_values_by_data_are_an_update_like_any_other():
+    theta = nn.Parameter(torch.ones(4))
+    recorder = trajreg.TrajectoryRecorder([theta])
+    with recorder.step(1.0, lr=0.5):
+        theta.data = torch.zeros(4)
+    assert recorder.finish().regularity()["distance"][0] == 2
+
+
+def test_a_step_inside_a_step_or_after_the_end():
+    recorder = trajreg.TrajectoryRecorder([nn.Parameter(torch.ones(3))])
+    take(recorder)
+    with recorder.step(1.0, lr=0.1):
+        refused(lambda: take(recorder), r"step\(\) was called inside step 1, which is still being recorded")
+        refused(recorder.finish, r"finish\(\) was called inside step 1")
+        refused(recorder.state_dict, r"state_dict\(\) was called inside step 1")
+    take(recorder)
+    assert len(recorder.finish().loss) == 3
+    refused(lambda: take(recorder), "recording is finished; make a new TrajectoryRecorder")
+    refused(recorder.state_dict, "recording is finished")
+
+
+def test_an_exception_in_the_loop_leaves_the_recorder_usable():
+    recorder = trajreg.TrajectoryRecorder([nn.Parameter(torch.ones(3))])
+    with pytest.raises(RuntimeError, match="mine"), recorder.step(1.0, lr=0.1):
+        raise RuntimeError("mine")
+    take(recorder)
+    assert len(recorder.finish().loss) == 2
+
+
+@pytest.mark.parametrize(
+    ("lr", "message"),
+    [
+        ([0.1], "lr has 1 values, the parameters 2 groups; give one a group, or a number"),
+        ([0.1, -0.5], "step 0: lr of group 1 is -0.5, should be finite and at least 0"),
+        (float("nan"), "step 0: lr of group 0 is nan"),
+    ],
+)
+def test_learning_rates_that_fit_no_group(lr, message):
+    groups = [{"params": [nn.Parameter(torch.ones(2))]}, {"params": [nn.Parameter(torch.ones(3))]}]
+    recorder = trajreg.TrajectoryRecorder(groups)
+    refused(lambda: take(recorder, lr=lr), re.escape(message))
+
+
+def test_states_that_do_not_fit():
+    net = small_net()
+    recorder = trajreg.TrajectoryRecorder(net)
+    take(recorder)
+    state = recorder.state_dict()
+    refused(lambda: recorder.load_state_dict(state), "holds 1 steps already; load a state into a new one")
+    refused(lambda: trajreg.TrajectoryRecorder(net).load_state_dict({"loss": 0}), "lacks estimator, group_sizes")
+    other = trajreg.TrajectoryRecorder(net, "epoch", steps_per_epoch=3)
+    refused(lambda: other.load_state_dict(state), "its estimator has store, this recorder epoch")
+    wider = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1, bias=False))
+    state["group_sizes"] = [12]
+    message = "its parameters has 4 parameters, this recorder 3"
+    refused(lambda: trajreg.TrajectoryRecorder(wider).load_state_dict(state), message)
+    state["group_sizes"] = [13]
+    turned = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    turned[0].weight = nn.Parameter(torch.ones(2, 3))
+    message = r"'0.weight' \(3, 2\) torch.float32, this recorder '0.weight' \(2, 3\) torch.float32"
+    refused(lambda: trajreg.TrajectoryRecorder(turned).load_state_dict(state), message)
+
+
+def test_estimate_of_bytes_and_seconds(tmp_path):
+    theta = [nn.Parameter(torch.zeros(1000))]
+    store = trajreg.TrajectoryRecorder.estimate(theta, 99, directory=tmp_path)
+    assert store.bytes_needed == 100 * 4000
+    assert store.fits
+    assert 0 < store.seconds_per_step < 1
+    epoch = trajreg.TrajectoryRecorder.estimate(theta, 99, "epoch", steps_per_epoch=10)
+    assert epoch.bytes_needed == 11 * 4000
+    large = trajreg.TrajectoryRecorder.estimate(theta, 10**12)
+    assert not large.fits
+    assert large.bytes_needed == (10**12 + 1) * 4000
+    refused(lambda: trajreg.TrajectoryRecorder.estimate(theta, 9, "magic"), "'magic' is unknown")
+    refused(lambda: trajreg.TrajectoryRecorder.estimate(theta, 9, "epoch"), "needs steps_per_epoch")
+
+
+@pytest.mark.parametrize("estimator", ["store", "epoch"])
+def test_what_does_not_fit_is_refused_with_bytes_and_seconds(estimator):
+    message = (
+        rf"'{estimator}': .* need [\d,]+ bytes, [\d,]+ are available in memory.* a step would take [\d.e-]+ s more"
+    )
+    theta = [nn.Parameter(torch.zeros(1000))]
+    refused(lambda: trajreg.TrajectoryRecorder(theta, estimator, num_steps=10**12, steps_per_epoch=1), message)

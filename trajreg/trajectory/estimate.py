@@ -1,0 +1,74 @@
+"""What a recording will cost, before it starts: bytes needed and available, seconds a step."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import torch
+
+from trajreg.trajectory.distances import flatten_into
+from trajreg.trajectory.parameters import Weights
+
+TRIALS = 3
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The cost of a recording.
+
+    bytes_needed: of the iterates that are kept, beside the two working copies of θ.
+    bytes_available: in memory (half of what is free at most) and, for "store", on the disk of `directory`.
+    seconds_per_step: the shortest of a few trial copies of θ to where iterates go; writing to a disk may take longer.
+    """
+
+    bytes_needed: int
+    bytes_available: int
+    seconds_per_step: float
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is room."""
+        return self.bytes_needed <= self.bytes_available
+
+
+def usable_memory(limit: int) -> int:
+    """`limit` bytes, or half of the free memory where that is less."""
+    return min(limit, psutil.virtual_memory().available // 2)
+
+
+def room(
+    weights: Weights,
+    estimator: str,
+    num_steps: int,
+    steps_per_epoch: int | None,
+    memory: int,
+    directory: str | Path | None,
+) -> tuple[int, int]:
+    """(bytes needed, bytes available) of the iterates that `estimator` keeps in `num_steps` steps."""
+    iterate = weights.count * weights.tensors[0].dtype.itemsize
+    if estimator == "epoch":
+        return (-(-num_steps // steps_per_epoch) + 1) * iterate, psutil.virtual_memory().available // 2
+    needed, in_memory = (num_steps + 1) * iterate, usable_memory(memory)
+    on_disk = shutil.disk_usage(directory or tempfile.gettempdir()).free
+    return needed, in_memory if needed <= in_memory else in_memory + on_disk
+
+
+def seconds_per_copy(weights: Weights, estimator: str) -> float:
+    """Wall seconds of one copy of θ as a step makes it, the shortest of a few."""
+    like = weights.tensors[0]
+    row = torch.empty(weights.count, dtype=like.dtype, device="cpu" if estimator == "store" else like.device)
+    return min(_seconds(lambda: flatten_into(row, weights.tensors), like.device) for _ in range(TRIALS))
+
+
+def _seconds(body: Callable[[], None], device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    started = time.perf_counter()
+    body()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - started

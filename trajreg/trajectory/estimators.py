@@ -1,0 +1,98 @@
+"""The estimators by name: which there are, which one `auto` means, whether a recording fits, and making one."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from trajreg.errors import InputError
+from trajreg.trajectory.epoch import Epoch
+from trajreg.trajectory.estimate import room, seconds_per_copy, usable_memory
+from trajreg.trajectory.parameters import Weights
+from trajreg.trajectory.sketch import Sketch
+from trajreg.trajectory.store import DEFAULT_MEMORY, Store
+
+ESTIMATORS = ("store", "epoch", "sketch", "auto")
+DEFAULT_SKETCH = 8192
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a recording is to be: see `TrajectoryRecorder`. Raises InputError for an option that its estimator cannot do with."""
+
+    estimator: str = "store"
+    num_steps: int | None = None
+    steps_per_epoch: int | None = None
+    memory: int = DEFAULT_MEMORY
+    directory: str | Path | None = None
+    num_sketch: int | None = None
+
+    def __post_init__(self):
+        if self.estimator not in ESTIMATORS:
+            raise InputError(f"estimator {self.estimator!r} is unknown, choose from {', '.join(ESTIMATORS)}")
+        if self.estimator == "epoch" and (self.steps_per_epoch is None or self.steps_per_epoch < 1):
+            raise InputError(
+                f"estimator 'epoch' needs steps_per_epoch, the number of steps after which a snapshot is kept; got {self.steps_per_epoch}"
+            )
+        if self.estimator == "auto" and self.num_steps is None:
+            raise InputError("estimator 'auto' needs num_steps, the number of steps to come, to tell whether all iterates fit")
+
+    def resolved(self, weights: Weights) -> "Options":
+        """The same with `auto` decided and the sketch's default size: `store` where all iterates fit in `memory` bytes, else `sketch`.
+
+        The choice rests on the options and P alone, not on what happens to be free: the same training is measured in the same way
+        everywhere.
+        """
+        estimator = self.estimator
+        if estimator == "auto":
+            iterates = (self.num_steps + 1) * weights.count * weights.tensors[0].dtype.itemsize
+            estimator = "store" if iterates <= self.memory else "sketch"
+        num_sketch = min(DEFAULT_SKETCH, weights.count) if self.num_sketch is None else self.num_sketch
+        return replace(self, estimator=estimator, num_sketch=num_sketch)
+
+
+def room_for(options: Options, weights: Weights) -> tuple[int, int]:
+    """(bytes needed, bytes available) of what a recording of `num_steps` steps keeps; `options` are resolved."""
+    if options.estimator == "sketch":
+        numbers = options.num_steps * options.num_sketch
+        if options.steps_per_epoch:
+            numbers += (-(-options.num_steps // options.steps_per_epoch) + 1) * weights.count
+        needed = numbers * weights.tensors[0].dtype.itemsize
+        return needed, usable_memory(needed)
+    return room(
+        weights, options.estimator, options.num_steps, options.steps_per_epoch, options.memory, options.directory
+    )
+
+
+def make_estimator(options: Options, weights: Weights) -> Store | Epoch | Sketch:
+    """The estimator of resolved options.
+
+    Raises InputError when it does not fit (only where `num_steps` is known), or `sketch` is to serve several parameter groups.
+    """
+    memory = options.memory
+    if options.num_steps is not None:
+        _refuse_what_does_not_fit(options, weights)
+        memory = usable_memory(memory)
+    if options.estimator == "store":
+        return Store(weights, options.num_steps, memory, options.directory)
+    if options.estimator == "epoch":
+        return Epoch(weights, options.steps_per_epoch)
+    if len(weights.sizes) > 1:
+        raise InputError(
+            f"estimator 'sketch' takes one parameter group, got {len(weights.sizes)}; give parameters instead of "
+            "param_groups where all learning rates are equal, or use estimator 'store' or 'epoch'"
+        )
+    return Sketch(weights.tensors, options.num_sketch, steps_per_epoch=options.steps_per_epoch)
+
+
+def _refuse_what_does_not_fit(options: Options, weights: Weights) -> None:
+    needed, available = room_for(options, weights)
+    if needed <= available:
+        return
+    place, advice = "in memory", "longer epochs"
+    if options.estimator == "store":
+        place, advice = "in memory and on disk", "give `directory` a larger disk, or use estimator 'epoch' or 'sketch'"
+    what = f"{options.num_steps:,} steps of {weights.count:,} weights"
+    raise InputError(
+        f"estimator {options.estimator!r}: {what} need {needed:,} bytes, {available:,} are available {place} "
+        f"(and a step would take {seconds_per_copy(weights, options.estimator):.1g} s more); "
+        f"train for fewer steps, a narrower net, {advice}"
+    )
