@@ -22,7 +22,14 @@ DIRECT = [*PROJECT["dependencies"], *(dependency for extra in EXTRAS.values() fo
 LOCKED = pins((ROOT / "requirements.lock").read_text(encoding="utf-8"))
 
 # Executing notebooks, drawing and rendering may need the extras; nothing else does.
-NEEDS_EXTRAS = ("trajreg.plots", "trajreg.report", "trajreg.cli", "trajreg.__main__", "trajreg.runs.notebooks")
+NEEDS_EXTRAS = (
+    "trajreg.plots",
+    "trajreg.report",
+    "trajreg.cli",
+    "trajreg.__main__",
+    "trajreg.runs.notebooks",
+    "trajreg.trajectory.lightning",
+)
 
 # For make and git: make would take VENV, which clean deletes, from the caller, and git its hooks and its signing.
 CLEAN = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
