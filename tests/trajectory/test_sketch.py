@@ -179,7 +179,7 @@ def test_a_seed_gives_the_same_bytes_and_another_does_not():
 
 
 def test_blocks_on_the_way_to_the_host_change_nothing(monkeypatch):
-    monkeypatch.setattr("trajreg.trajectory.sketch.ROWS_AT_ONCE", 7)
+    monkeypatch.setattr("trajreg.trajectory.sketch.STRETCH", 7)
     _, (whole,) = train(lambda weights: [Sketch(weights, 64)])
     monkeypatch.setattr("trajreg.trajectory.sketch.BLOCK_BYTES", 5 * 64 * 4)
     _, (blocks,) = train(lambda weights: [Sketch(weights, 64)])

@@ -19,7 +19,7 @@ from trajreg.errors import InputError
 from trajreg.trajectory.distances import Distances, flatten_into
 
 BLOCK_BYTES = 64 * 2**20  # sketches leave the device in blocks, so that the host waits once a block, not once a step
-ROWS_AT_ONCE = 512
+STRETCH = 64  # steps reduced together where there are no epochs
 
 
 class Projection:
@@ -68,7 +68,7 @@ class Sketch:
     an epoch of ⟨θ_t − θ_T, u_t⟩ − ‖u_t‖²/2 = (d_a² − d_b²)/2. What the estimates miss of that sum is shared out over the epoch's steps in
     proportion to the covariance of a step's error with the error of the sum: the best linear correction. With the errors' covariance K
     (from the sketches' Gram matrices) it leaves K − K11ᵀK/(1ᵀK1), which is what the standard errors are then made of.
-    An epoch of E steps costs 6 E² k operations and E² numbers at the end.
+    An epoch of E steps costs 2 E² k operations and E² numbers at the end.
 
     Beside the sketches it holds two copies of θ, a permutation, signs and a buffer (5 P numbers) on the parameters' device.
 
@@ -124,19 +124,18 @@ class Sketch:
         """Keep θ_T and reduce backwards from it, in float64: per-step lengths, inner products and their standard errors."""
         self.keep()
         self._move_rows()
-        rows, update_sq = torch.cat(self._rows), torch.stack(self._update_sq).cpu()
-        steps, width = len(rows), self._every or ROWS_AT_ONCE
+        update_sq, width = torch.stack(self._update_sq).cpu(), self._every or STRETCH
         boundary_sq = self._boundaries() if self._every else None
-        ahead_of_all, parts = torch.zeros(rows.shape[1], dtype=torch.float64), []
-        for number in reversed(range(-(-steps // width))):
-            chosen = slice(number * width, min(steps, (number + 1) * width))
-            updates = rows[chosen].double()
-            ahead = updates.flip(0).cumsum(0).flip(0) - updates + ahead_of_all
+        after, parts = torch.zeros(len(self._rows[0]), dtype=torch.float64), []
+        for number in reversed(range(-(-len(self._rows) // width))):
+            chosen = slice(number * width, (number + 1) * width)
+            updates = torch.stack(self._rows[chosen]).double()
+            products = _products(updates, after)
             if boundary_sq is None:
-                parts.append(_free(updates, ahead, update_sq[chosen]))
+                parts.append(_free(*products, update_sq[chosen]))
             else:
-                parts.append(_pinned(updates, ahead, update_sq[chosen], *boundary_sq[number : number + 2]))
-            ahead_of_all = ahead[0] + updates[0]
+                parts.append(_pinned(*products, update_sq[chosen], *boundary_sq[number : number + 2]))
+            after += updates.sum(0)
         return _distances(torch.cat(parts[::-1], dim=1), update_sq, self._project.collision)
 
     def state(self) -> dict[str, Any]:
@@ -164,7 +163,7 @@ class Sketch:
 
     def _move_rows(self) -> None:
         if self._fresh:
-            self._rows.append(torch.stack(self._fresh).cpu())
+            self._rows.extend(torch.stack(self._fresh).cpu())
             self._fresh.clear()
 
     def _boundaries(self) -> torch.Tensor:
@@ -175,27 +174,46 @@ class Sketch:
         return torch.stack([(snapshot.double() - end).square().sum() for snapshot in self._snapshots])
 
 
-def _free(updates: torch.Tensor, ahead: torch.Tensor, update_sq: torch.Tensor) -> torch.Tensor:
+def _products(updates: torch.Tensor, after: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """All inner products of a stretch of steps t, r from S u_t (E, k) and S b of its last step (k,), each (E, E).
+
+    Returns ⟨u_t,u_r⟩, ⟨b_t,u_r⟩ and ⟨b_t,b_r⟩; b_t = after + Σ_{s>t} u_s, so the last two are sums of the first.
+    """
+    gram, with_after = updates @ updates.T, updates @ after
+    ahead_update = _later(gram) + with_after
+    ahead_after = _later(with_after) + after.dot(after)
+    return gram, ahead_update, _later(ahead_update.T).T + ahead_after[:, None]
+
+
+def _later(values: torch.Tensor) -> torch.Tensor:
+    """Σ_{s>t} values[s] along the first axis."""
+    return values.flip(0).cumsum(0).flip(0) - values
+
+
+def _free(gram: torch.Tensor, ahead_update: torch.Tensor, ahead: torch.Tensor, update_sq: torch.Tensor) -> torch.Tensor:
     """Estimates of a stretch from its sketches alone.
 
-    Args: S u_t (E, k), S b_t (E, k), ‖u_t‖² (E,). Returns (5, E): ⟨b_t,u_t⟩, d_t², and, without the factor c, the variances of
+    Args: `_products` and ‖u_t‖² (E,). Returns (5, E): ⟨b_t,u_t⟩, d_t², and, without the factor c, the variances of
     both and their covariance.
     """
-    cross, offset = (ahead * updates).sum(1), ahead + updates
-    distance_sq = offset.square().sum(1)
-    spread = ahead.square().sum(1) * update_sq + cross.square()
-    joint = 2 * (ahead * offset).sum(1) * (updates * offset).sum(1)
+    own, cross, ahead_sq = gram.diagonal(), ahead_update.diagonal(), ahead.diagonal()
+    distance_sq = ahead_sq + 2 * cross + own
+    spread = ahead_sq * update_sq + cross.square()
+    joint = 2 * (ahead_sq + cross) * (cross + own)
     return torch.stack([cross, distance_sq, spread, 2 * distance_sq.square(), joint])
 
 
 def _pinned(
-    updates: torch.Tensor, ahead: torch.Tensor, update_sq: torch.Tensor, first_sq: torch.Tensor, last_sq: torch.Tensor
+    gram: torch.Tensor,
+    ahead_update: torch.Tensor,
+    ahead: torch.Tensor,
+    update_sq: torch.Tensor,
+    first_sq: torch.Tensor,
+    last_sq: torch.Tensor,
 ) -> torch.Tensor:
     """As `_free`, for an epoch whose distances d_a², d_b² at both ends are known."""
-    cross, between = (ahead * updates).sum(1), ahead @ updates.T
-    spread = (ahead @ ahead.T) * (
-        updates @ updates.T
-    ) + between * between.T  # a covariance: Gaussian vectors have this one
+    cross = ahead_update.diagonal()
+    spread = ahead * gram + ahead_update * ahead_update.T  # a covariance: Gaussian vectors have this one
     with_sum = spread.sum(1)
     of_sum = with_sum.sum()
     missing = (first_sq - last_sq - update_sq.sum()) / 2 - cross.sum()
@@ -217,10 +235,8 @@ def _distances(parts: torch.Tensor, update_sq: torch.Tensor, collision: float) -
     """Variances to standard errors; that of the cosine by the delta method, d_t being estimated with the inner product."""
     (cross, distance_sq, *spreads), update_sq = parts.numpy(), update_sq.numpy()
     inner_var, distance_var, joint = collision * np.array(spreads)
-    inner, distance_sq = (
-        cross + update_sq,
-        np.maximum(distance_sq, 0),
-    )  # an estimate may fall below 0, a square does not
+    inner = cross + update_sq
+    distance_sq = np.maximum(distance_sq, 0)  # an estimate may fall below 0, a square does not
     with np.errstate(divide="ignore", invalid="ignore"):
         slope = inner / (2 * distance_sq)
         cosine_var = (inner_var - 2 * slope * joint + slope**2 * distance_var) / (distance_sq * update_sq)
