@@ -203,7 +203,7 @@ def test_a_recording_that_does_not_fit_is_refused_with_the_bytes():
     needed = f"{(10**12 + 1) * 4000:,} bytes"
     raised(
         lambda: trajreg.TrajectoryRecorder([theta], num_steps=10**12),
-        rf"iterates of 1,000 weights need {needed}, [\d,]+ are available in memory and on disk",
+        rf"steps of 1,000 weights need {needed}, [\d,]+ are available in memory and on disk",
     )
 
 

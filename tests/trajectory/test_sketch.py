@@ -8,6 +8,7 @@ from torch import nn
 import trajreg
 from trajreg.errors import InputError
 from trajreg.trajectory.sketch import Projection, Sketch
+from trajreg.trajectory.parameters import Weights
 from trajreg.trajectory.store import Store
 
 STEPS, PER_EPOCH, SEEDS = 48, 10, 100  # the last epoch is shorter
@@ -41,7 +42,7 @@ def train(make_estimators, steps=STEPS, momentum=0.5, dtype=torch.float32):
 
 def many(num_sketch, **options):
     """The store and a sketch a seed."""
-    return lambda weights: [Store(weights), *(Sketch(weights, num_sketch, seed, **options) for seed in range(SEEDS))]
+    return lambda weights: [Store(Weights.of(weights)), *(Sketch(weights, num_sketch, seed, **options) for seed in range(SEEDS))]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,7 @@ def test_limit_k_equal_to_the_number_of_weights_is_exact():
     size = sum(weight.numel() for weight in small_net(torch.float64)[0].parameters())
     for options in ({}, {"steps_per_epoch": PER_EPOCH}):
         _, (truth, sketch) = train(
-            lambda weights, options=options: [Store(weights), Sketch(weights, size, **options)], dtype=torch.float64
+            lambda weights, options=options: [Store(Weights.of(weights)), Sketch(weights, size, **options)], dtype=torch.float64
         )
         for name in ("distance_sq", "update_sq", "inner"):
             np.testing.assert_allclose(getattr(sketch, name), getattr(truth, name), rtol=1e-10, atol=1e-15)
@@ -190,7 +191,7 @@ def test_steps_far_shorter_than_the_weights_keep_their_digits():
     """Weights of 1000, steps of 1e-3: a float32 sketch of θ itself would round away more than the step's sketch."""
     theta = nn.Parameter(torch.full((4096,), 1000.0))
     push = torch.randn(20, 4096, generator=torch.Generator().manual_seed(0)) * 1e-3
-    store, sketches = Store([theta]), [Sketch([theta], 4096), Sketch([theta], 1024)]
+    store, sketches = Store(Weights.of([theta])), [Sketch([theta], 4096), Sketch([theta], 1024)]
     for step in push:
         for estimator in (store, *sketches):
             estimator.keep()
@@ -204,7 +205,7 @@ def test_steps_far_shorter_than_the_weights_keep_their_digits():
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_weights_are_sketched_in_single(dtype):
     theta = nn.Parameter(torch.linspace(-1, 1, 256, dtype=dtype))
-    store, sketch = Store([theta]), Sketch([theta], 256)
+    store, sketch = Store(Weights.of([theta])), Sketch([theta], 256)
     for _ in range(5):
         store.keep()
         sketch.keep()
