@@ -61,8 +61,9 @@ class Projection:
 class Sketch:
     """k numbers a step instead of P; inner products and distances come with their standard errors.
 
-    A permuted CountSketch (`Projection`), chosen by measurement (`benchmarks/sketch.py`): as accurate as a CountSketch by index_add, an SRHT or
-    Gaussian blocks at equal k, deterministic on every device, and on the digits ResNet faster than each (0.17, 0.25, 2.8, 15,000 ms a step).
+    A permuted CountSketch (`Projection`), chosen by measurement (`benchmarks/sketch.py`): at equal k as accurate as a CountSketch by
+    index_add, an SRHT or Gaussian blocks, deterministic on every device, and on the digits ResNet faster than each of them
+    (0.17 against 0.25, 2.8 and 15,000 ms a step).
 
     With `steps_per_epoch`, θ is also kept at epoch boundaries. There the distances are exact, and so are (Identity B) the sums over
     an epoch of ⟨θ_t − θ_T, u_t⟩ − ‖u_t‖²/2 = (d_a² − d_b²)/2. What the estimates miss of that sum is shared out over the epoch's steps in
