@@ -25,7 +25,7 @@ from trajreg.training.spec import TrainSpec
 from trajreg.trajectory.recorder import TrajectoryRecorder
 
 PARAMS = Path(__file__).resolve().parent.parent / "params"
-ESTIMATORS = (None, "store", "epoch")
+ESTIMATORS = (None, "store", "epoch", "sketch")
 
 
 def seconds_per_step(spec: TrainSpec, data, estimator: str | None, num_epochs: int) -> float:

@@ -31,7 +31,7 @@ class Projection:
         Cov(⟨Sa, Sb⟩, ⟨Sp, Sq⟩) = c · ( ⟨a,p⟩⟨b,q⟩ + ⟨a,q⟩⟨b,p⟩ − 2 Σ_i a_i b_i p_i q_i )
 
     so Var⟨Sa, Sb⟩ ≤ c · (‖a‖²‖b‖² + ⟨a,b⟩²), a little under 1/k of it, and k = P is exact. The sum over i, unknown here and
-    small unless few weights do all the moving, is left out: standard errors are on the large side, by a relative ≈ 1/P.
+    small unless few weights do all the moving, is left out: the standard errors are then a little too large.
 
     Args:
         size: P.
@@ -62,7 +62,9 @@ class Projection:
 class Sketch:
     """k numbers a step instead of P; inner products and distances come with their standard errors.
 
-    A permuted CountSketch (`Projection`), chosen by the measurements of `benchmarks/sketch.py`.
+    A permuted CountSketch (`Projection`), chosen by measurement (`benchmarks/sketch.py`): at equal k as accurate as a CountSketch by
+    index_add, an SRHT or Gaussian blocks, deterministic on every device, and on the digits ResNet faster than each of them
+    (0.17 against 0.25, 2.8 and 15,000 ms a step).
 
     With `steps_per_epoch`, θ is also kept at epoch boundaries. There the distances are exact, and so are (Identity B) the sums over
     an epoch of ⟨θ_t − θ_T, u_t⟩ − ‖u_t‖²/2 = (d_a² − d_b²)/2. What the estimates miss of that sum is shared out over the epoch's steps in
@@ -171,7 +173,8 @@ class Sketch:
         if (self._count - 1) % self._every:
             self._snapshots.append(self._before.to("cpu", copy=True))
         end = self._snapshots[-1].double()
-        return torch.stack([(snapshot.double() - end).square().sum() for snapshot in self._snapshots])
+        offset = torch.empty_like(end)
+        return torch.stack([torch.dot(torch.sub(one, end, out=offset), offset) for one in self._snapshots])
 
 
 def _products(updates: torch.Tensor, after: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
