@@ -11,6 +11,7 @@ import argparse
 import statistics
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -26,13 +27,14 @@ from trajreg.trajectory.replay import StepLog
 PARAMS = Path(__file__).resolve().parent.parent / "params"
 
 
-def seconds(work) -> float:
-    """Wall seconds that `work()` takes, the device's queue included."""
-    started = time.perf_counter()
+def seconds(work, device: str) -> float:
+    """Seconds that `work()` takes: of the processor (one thread, whatever else the machine does), or on the clock with a GPU."""
+    clock = time.perf_counter if device == "cuda" else time.process_time
+    started = clock()
     work()
-    if torch.cuda.is_available():
+    if device == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter() - started
+    return clock() - started
 
 
 def plain(spec: TrainSpec, data) -> None:
@@ -45,23 +47,29 @@ def plain(spec: TrainSpec, data) -> None:
 def round_of(spec: TrainSpec, data) -> dict[str, float]:
     """Seconds of each kind of work, once."""
     endpoint = spec.model_copy(update={"record": RecordSpec(estimator="replay", optimum="endpoint")})
-    quiet = lambda *words: None  # noqa: E731
     with tempfile.TemporaryDirectory() as folder:
         snapshots = Snapshots(folder)
         times = {
-            "train": seconds(lambda: plain(spec, data)),
-            "train with snapshots": seconds(lambda: train_with_snapshots(spec, data, snapshots, quiet, quiet)),
+            "train": seconds(lambda: plain(spec, data), spec.device),
+            "train with snapshots": seconds(
+                lambda: train_with_snapshots(spec, data, snapshots, _quiet, _quiet), spec.device
+            ),
         }
         for name, one in (("replay", spec), ("replay, endpoint", endpoint)):
             replays = []
-            times[name] = seconds(
-                lambda one=one, replays=replays: replays.extend(
-                    replay_epoch(one, data, snapshots, epoch) for epoch in one.replayed_epochs()
-                )
-            )
+            run_again = partial(_replay_all, one, data, snapshots, replays)
+            times[name] = seconds(run_again, spec.device)
             assert all(replayed.exact for replayed in replays), "a replay did not land on its snapshot"
     times["snapshots and replay"] = times["replay"] + times["train with snapshots"] - times["train"]
     return times
+
+
+def _quiet(*words) -> None:
+    """Neither progress nor announcement."""
+
+
+def _replay_all(spec: TrainSpec, data, snapshots: Snapshots, replays: list) -> None:
+    replays += [replay_epoch(spec, data, snapshots, epoch) for epoch in spec.replayed_epochs()]
 
 
 def measure(spec: TrainSpec, rounds: int) -> None:

@@ -58,6 +58,11 @@ def test_changing_any_field_changes_the_fingerprint():
         {"device": "cuda"},
         {"record": {"estimator": "epoch"}},
         {"record": {"keep_iterates": True}},
+        {"record": {"optimum": "endpoint"}},
+        {"record": {"estimator": "replay"}},
+        {"record": {"estimator": "replay", "epochs": [1]}},
+        {"record": {"estimator": "replay", "epochs": {"every": 2}}},
+        {"record": {"estimator": "replay", "keep_snapshots": True}},
     ]
     names = [fingerprint(spec(**change)) for change in [{}, *changes]]
     assert len(set(names)) == len(names)

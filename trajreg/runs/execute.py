@@ -57,7 +57,9 @@ def execute(
 def train_stage(spec: TrainSpec, store: RunStore, progress: Progress, say: Callable[[str], None]) -> Trained:
     """Train; with estimator `replay` leave snapshots in the store, from which a run that was killed goes on. Hold the lock."""
     store.forget_partial(fingerprint(spec))
-    started, data = time.perf_counter(), _load(spec.data)
+    started = time.perf_counter()
+    _load.cache_clear()  # a file may have changed since another run of this process
+    data = _load(spec.data)
     if spec.record.estimator == "replay":
         training = train_with_snapshots(spec, data, _snapshots(spec, store), progress, say)
     else:

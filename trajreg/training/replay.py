@@ -70,10 +70,8 @@ def replay_epoch(spec: TrainSpec, data: Dataset, snapshots: Snapshots, epoch: in
     start, landing, end = (snapshots.read(number) for number in (epoch - 1, epoch, spec.num_epochs))
     session = Session(spec, data)
     with session.running():
-        session.restore(end)
-        theta = torch.cat([weight.detach().reshape(-1) for weight in session.weights])
         session.restore(start)
-        recorder = EpochReplay(session.weights, theta)
+        recorder = EpochReplay(session.weights, session.theta(end))
         session.epoch(recorder)
         distances = recorder.finish()
         deviation = session.state().deviation(landing)

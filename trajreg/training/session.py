@@ -54,6 +54,11 @@ class Session:
         """Go on from there."""
         restore(state, self.model, self.optimizer, self.order)
 
+    def theta(self, state: State) -> torch.Tensor:
+        """(P,) the weights of this state one after the other, on this training's device."""
+        names = [f"model.{name}" for name, weight in self.model.named_parameters() if weight.requires_grad]
+        return torch.cat([state.tensors[name].reshape(-1) for name in names]).to(self.spec.device)
+
     def fit(
         self, recorder: TrajectoryRecorder | StepLog, progress: Progress, rows: list[dict[str, Any]], after: Callable
     ) -> pd.DataFrame:
