@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import torch
 
-from trajreg.trajectory.sketch import Projection
+from trajreg.trajectory.projection import Projection
 
 Apply = Callable[[torch.Tensor], torch.Tensor]
 

@@ -194,3 +194,17 @@ def test_every_optimiser_trains():
     for name in ("sgd", "adagrad", "rmsprop", "adam", "adamw"):
         training = run(model={"name": "mlp", "hidden": [16]}, optimizer={"name": name, "lr": 0.01}, num_epochs=30)
         assert training.losses[-1] < training.losses[0]
+
+
+def test_sketch_has_exact_epochs_and_stderrs_and_says_what_it_is():
+    store, sketch = run(), run(record={"estimator": "sketch", "num_sketch": 64})
+    epochs, steps, _ = tabulate(sketch)
+    np.testing.assert_allclose(epochs["gamma"], tabulate(store)[0]["gamma"], rtol=1e-6)
+    assert (steps["gamma_stderr"] > 0).sum() >= len(steps) - 1  # the last step is exact
+    assert set(steps["estimator"]) == set(epochs["estimator"]) == {"sketch"}
+
+
+def test_auto_is_store_where_all_iterates_fit_and_says_so():
+    auto = run(record={"estimator": "auto"})
+    assert auto.estimator == "store"
+    assert tabulate(auto)[1].equals(tabulate(run())[1])

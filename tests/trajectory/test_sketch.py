@@ -7,8 +7,9 @@ from torch import nn
 
 import trajreg
 from trajreg.errors import InputError
-from trajreg.trajectory.sketch import Projection, Sketch
 from trajreg.trajectory.parameters import Weights
+from trajreg.trajectory.projection import Projection
+from trajreg.trajectory.sketch import Sketch
 from trajreg.trajectory.store import Store
 
 STEPS, PER_EPOCH, SEEDS = 48, 10, 100  # the last epoch is shorter
@@ -42,7 +43,10 @@ def train(make_estimators, steps=STEPS, momentum=0.5, dtype=torch.float32):
 
 def many(num_sketch, **options):
     """The store and a sketch a seed."""
-    return lambda weights: [Store(Weights.of(weights)), *(Sketch(weights, num_sketch, seed, **options) for seed in range(SEEDS))]
+    return lambda weights: [
+        Store(Weights.of(weights)),
+        *(Sketch(weights, num_sketch, seed, **options) for seed in range(SEEDS)),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +89,8 @@ def test_limit_k_equal_to_the_number_of_weights_is_exact():
     size = sum(weight.numel() for weight in small_net(torch.float64)[0].parameters())
     for options in ({}, {"steps_per_epoch": PER_EPOCH}):
         _, (truth, sketch) = train(
-            lambda weights, options=options: [Store(Weights.of(weights)), Sketch(weights, size, **options)], dtype=torch.float64
+            lambda weights, options=options: [Store(Weights.of(weights)), Sketch(weights, size, **options)],
+            dtype=torch.float64,
         )
         for name in ("distance_sq", "update_sq", "inner"):
             np.testing.assert_allclose(getattr(sketch, name), getattr(truth, name), rtol=1e-10, atol=1e-15)

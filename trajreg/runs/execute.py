@@ -83,8 +83,8 @@ def finish_stage(store: RunStore, trained: Trained, replays: Iterable[tuple[Repl
         "fingerprint": fingerprint(spec),
         "identity": identity(spec),
         "status": "diverged" if training.diverged else "completed",
-        "estimator": spec.record.estimator,
-        "exact": not training.diverged and all(replayed.exact for replayed, _ in replays),
+        "estimator": training.estimator,
+        "exact": _is_exact(training, replays),
         "replays": [_entry(replayed) for replayed, _ in replays],
         "num_weights": training.num_weights,
         "steps_per_epoch": training.steps_per_epoch,
@@ -106,6 +106,11 @@ def _snapshots(spec: TrainSpec, store: RunStore) -> Snapshots:
     return Snapshots(store.snapshots(fingerprint(spec)))
 
 
+def _is_exact(training: Training, replays: list[tuple[ReplayedEpoch, float]]) -> bool:
+    """Whether the trajectory's numbers are exact: not estimated by a sketch, and every replay landed."""
+    return not training.diverged and training.estimator != "sketch" and all(replayed.exact for replayed, _ in replays)
+
+
 def _entry(replayed: ReplayedEpoch) -> dict[str, float | bool | None]:
     """One replay in the manifest; a deviation that no number tells (another random stream, NaN) is null."""
     deviation = replayed.deviation if np.isfinite(replayed.deviation) else None
@@ -123,9 +128,9 @@ def tabulate(training: Training) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, 
     if training.diverged:
         steps = pd.DataFrame({"step": np.arange(len(training.losses)), "loss": training.losses})
         return training.epochs, steps, {name: float(value) for name, value in final.items()}
-    steps = training.regularity()
+    steps = training.regularity().assign(estimator=training.estimator)
     epoch = 1 + steps["step"].to_numpy() // training.steps_per_epoch
-    epochs = training.epochs.join(over_stretches(steps, epoch), on="epoch")
+    epochs = training.epochs.join(over_stretches(steps, epoch), on="epoch").assign(estimator=training.estimator)
     if training.spec.record.estimator == "replay":
         deviation = {replayed.epoch: replayed.deviation for replayed in training.trajectory.replays}
         epochs["deviation"] = epochs["epoch"].map(deviation)

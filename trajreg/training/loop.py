@@ -28,7 +28,11 @@ def train(spec: TrainSpec, data: Dataset, progress: Progress = lambda epoch, los
     session = Session(spec, data)
     num_steps = spec.num_epochs * session.steps_per_epoch
     recorder = TrajectoryRecorder(
-        session.weights, spec.record.estimator, num_steps=num_steps, steps_per_epoch=session.steps_per_epoch
+        session.weights,
+        spec.record.estimator,
+        num_steps=num_steps,
+        steps_per_epoch=session.steps_per_epoch,
+        num_sketch=spec.record.num_sketch,
     )
     try:
         with session.running():

@@ -34,6 +34,11 @@ class Training:
         """Whether a loss or a weight stopped being finite."""
         return self.trajectory is None
 
+    @property
+    def estimator(self) -> str:
+        """What the numbers of the trajectory come from: the spec's estimator, or the one that `auto` chose."""
+        return self.spec.record.estimator if self.trajectory is None else self.trajectory.estimator
+
     def regularity(self) -> pd.DataFrame:
         """γ and its companions, see the trajectory's `regularity`, with the spec's ℓ*."""
         if isinstance(self.trajectory, ReplayTrajectory):

@@ -40,14 +40,18 @@ class Every(Spec):
 class RecordSpec(Spec):
     """What is kept of the trajectory and how γ is computed from it.
 
-    estimator: of the distances. keep_iterates (`store`): every θ_t stays in the run's folder. optimum: ℓ*_t is zero (the
-    over-parameterised setting), or the mini-batch's loss at the endpoint, ℓ_{ξ_t}(θ_T).
-    For `replay`: epochs to run again, "all", {every: k} or a list of numbers from 1 on; keep_snapshots: they stay in the run's folder.
+    estimator: of the distances; auto is store where all iterates fit in memory, else sketch.
+    keep_iterates (`store`): every θ_t stays in the run's folder.
+    optimum: ℓ*_t is zero (the over-parameterised setting), or the mini-batch's loss at the endpoint, ℓ_{ξ_t}(θ_T).
+    num_sketch (`sketch`, `auto`): numbers kept of a step, None is the recorder's default.
+    epochs (`replay`): which to run again, "all", {every: k} or a list of numbers from 1 on.
+    keep_snapshots (`replay`): they stay in the run's folder.
     """
 
-    estimator: Literal["store", "epoch", "replay"] = "store"
+    estimator: Literal["store", "epoch", "sketch", "auto", "replay"] = "store"
     keep_iterates: bool = False
     optimum: Literal["zero", "endpoint"] = "zero"
+    num_sketch: Annotated[int, Field(ge=2)] | None = None
     epochs: Literal["all"] | Every | tuple[int, ...] = "all"
     keep_snapshots: bool = False
 
@@ -73,6 +77,8 @@ class RecordSpec(Spec):
     def _options_fit(self) -> Self:
         if self.keep_iterates and self.estimator != "store":
             raise ValueError("keep_iterates needs estimator store")
+        if self.num_sketch is not None and self.estimator not in ("sketch", "auto"):
+            raise ValueError("num_sketch needs estimator sketch or auto")
         if (self.epochs != "all" or self.keep_snapshots) and self.estimator != "replay":
             raise ValueError("epochs and keep_snapshots need estimator replay")
         return self

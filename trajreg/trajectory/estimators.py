@@ -33,7 +33,9 @@ class Options:
                 f"estimator 'epoch' needs steps_per_epoch, the number of steps after which a snapshot is kept; got {self.steps_per_epoch}"
             )
         if self.estimator == "auto" and self.num_steps is None:
-            raise InputError("estimator 'auto' needs num_steps, the number of steps to come, to tell whether all iterates fit")
+            raise InputError(
+                "estimator 'auto' needs num_steps, the number of steps to come, to tell whether all iterates fit"
+            )
 
     def resolved(self, weights: Weights) -> "Options":
         """The same with `auto` decided and the sketch's default size: `store` where all iterates fit in `memory` bytes, else `sketch`.

@@ -109,6 +109,8 @@ class TrajectoryRecorder:
         Raises InputError when nothing was recorded, it was finished before, a parameter was exchanged, or a loss or weight is not finite.
         """
         self._refuse_if_closed("finish")
+        if keep_iterates and self.estimator != "store":
+            raise InputError(f"keep_iterates needs estimator 'store', this recording is made by {self.estimator!r}")
         if not self._lr:
             raise InputError("nothing was recorded: wrap optimizer.step() in `with recorder.step(loss, lr=...)`")
         loss = self.losses()
@@ -125,7 +127,13 @@ class TrajectoryRecorder:
         sizes, lr = self._weights.sizes, np.array(self._lr)
         several = len(sizes) > 1
         return Trajectory(
-            distances, loss, lr if several else lr[:, 0], self._steps_per_epoch, iterates, sizes if several else None
+            distances,
+            loss,
+            lr if several else lr[:, 0],
+            self._steps_per_epoch,
+            iterates,
+            sizes if several else None,
+            self.estimator,
         )
 
     def losses(self) -> np.ndarray:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -100,6 +101,7 @@ class ReplayTrajectory:
     steps_per_epoch: int
     replays: tuple[ReplayedEpoch, ...] = ()
     iterates: None = None
+    estimator: ClassVar[str] = "replay"
 
     def regularity(self) -> pd.DataFrame:
         """γ and its companions, the columns of `trajreg.regularity`: one row a step of a replayed epoch, none for other steps."""

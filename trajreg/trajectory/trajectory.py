@@ -16,6 +16,7 @@ class Trajectory:
     """A finished recording: what an estimator knows of θ_0 … θ_T, with the loss and learning rate of each step.
 
     `lr` is (T,), or (T, G) over G parameter groups of `group_sizes` weights; `iterates` (T+1, P) is None unless it was asked for.
+    `estimator` is the one that the numbers come from.
     """
 
     distances: Distances
@@ -24,6 +25,7 @@ class Trajectory:
     steps_per_epoch: int | None = None
     iterates: torch.Tensor | None = None
     group_sizes: tuple[int, ...] | None = None
+    estimator: str = "store"
 
     def regularity(self, optimal_loss: float | np.ndarray = 0.0) -> pd.DataFrame:
         """γ and its companions, the columns of `trajreg.regularity`: one row a step with `store`, one row an epoch with `epoch`.
