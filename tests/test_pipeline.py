@@ -65,6 +65,13 @@ def test_every_notebook_leaves_figure_table_claims_and_page(finished, figure):
     assert len(pd.read_csv(tree / "values" / f"{figure}.csv")) == len(set(known["runs"]))
 
 
+def test_nothing_in_the_tree_names_a_path_of_the_machine(finished):
+    tree = finished / "results" / "smoke" / "local"
+    texts = [path for path in tree.rglob("*") if path.suffix in (".ipynb", ".html", ".json", ".csv", ".svg", ".css")]
+    assert len(texts) > len(FIGURES)
+    assert [path.name for path in texts if str(finished) in path.read_text()] == []
+
+
 def test_the_manifest_tells_where_the_numbers_come_from(finished):
     tree = finished / "results" / "smoke" / "local"
     manifest = json.loads((tree / "manifest.json").read_text())

@@ -1,5 +1,6 @@
 """Execute a figure's notebook with papermill: under a staging name, promoted on success, kept under `failed/` otherwise."""
 
+import json
 import os
 import time
 from dataclasses import dataclass
@@ -71,9 +72,13 @@ class FigureJob:
         return known is not None and known["key"] == self.key()
 
     def parameters(self, output: Path) -> dict[str, Any]:
-        """What papermill injects: the figure's keys as plain values, and where runs are read and products written."""
-        values = self.figure.model_dump(mode="json")
-        return values | {"runs_dir": str(self.store.root.resolve()), "output_dir": str(output.resolve())}
+        """What papermill injects: the figure's keys as plain values, and where runs are read and products written.
+
+        Paths count from the project's top folder: an executed notebook tells nothing of the machine it ran on.
+        """
+        paths = {"runs_dir": self.store.root, "output_dir": output}
+        relative = {name: Path(os.path.relpath(path, self.top)).as_posix() for name, path in paths.items()}
+        return self.figure.model_dump(mode="json") | relative
 
 
 def execute_notebook(job: FigureJob) -> dict[str, Any] | None:
@@ -101,8 +106,17 @@ def execute_notebook(job: FigureJob) -> dict[str, Any] | None:
         failure = _failure(figure, error)
         kept = job.tree.fail(figure.figure, staging, failure)
         return failure | {"notebook": str(kept)}
+    _forget_paths(staging / "notebooks" / f"{figure.figure}.ipynb")
     job.tree.promote(figure.figure, staging, _provenance(job, time.perf_counter() - started))
     return None
+
+
+def _forget_paths(notebook: Path) -> None:
+    """Take out of an executed notebook where papermill read and wrote it: paths of this machine."""
+    content = json.loads(notebook.read_text())
+    for name in ("input_path", "output_path", "parameters"):
+        content["metadata"].get("papermill", {}).pop(name, None)
+    notebook.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def _failure(figure: FigureSpec, error: Exception) -> dict[str, Any]:
