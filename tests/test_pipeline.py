@@ -160,6 +160,16 @@ def test_a_corrupt_run_is_trained_again_and_its_figure_comes_out_the_same(projec
     assert (runs / "corrupt" / name).is_dir()
 
 
+def test_a_figure_whose_runs_all_diverge_is_drawn_and_says_so(project):
+    edit(project / "params" / "smoke" / "fig01_illustration.yaml", "lr: 0.1", "lr: 10.0")
+    console = Console(project, figures=["fig01"])
+    assert console.pipeline.all()
+    tree = project / "results" / "smoke" / "local"
+    assert ResultsTree(tree).provenance("fig01")["num_diverged"] == 4
+    assert set(pd.read_csv(tree / "claims" / "fig01.csv")["verdict"]) == {"inconclusive"}
+    assert "diverged" in (tree / "pages" / "fig01.html").read_text()
+
+
 def test_results_are_compared_with_the_newest_reference(project):
     assert Console(project, version="v1").pipeline.all()
     console = Console(project)

@@ -1,5 +1,6 @@
 """Figures: the same numbers give the same bytes, diverged and unrecorded things are told, nothing is invented."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +9,12 @@ from trajreg.plots.curves import training_panels
 from trajreg.plots.plane import plane_panels
 from trajreg.plots.style import save_figure
 from trajreg.studies.run import Run
+
+
+@pytest.fixture(autouse=True)
+def _closed_figures():
+    yield
+    plt.close("all")
 
 
 def run(variant, settings, seed, cosine=0.2, diverged=False):
@@ -63,6 +70,20 @@ def test_gamma_stands_before_its_random_walks_and_beside_its_median_over_steps()
 def test_diverged_runs_are_named_in_the_legend():
     runs = [*norms()[:3], *(run("no batch norm", {"model.norm": "none"}, seed, diverged=True) for seed in range(3))]
     assert "no batch norm (3 diverged)" in texts(training_panels(runs))
+
+
+def test_a_figure_whose_runs_all_diverged_is_still_drawn():
+    runs = [run("batch norm", {"model.norm": "batch"}, seed, diverged=True) for seed in range(3)]
+    shown = texts(training_panels(runs))
+    assert "batch norm (3 diverged)" in shown
+    assert shown.count("not recorded") == 2
+
+
+def test_a_diverged_path_in_the_plane_is_named():
+    settings = {"data.eigenvalues": [1.0, 18.0]}
+    epochs = pd.DataFrame({"epoch": [1], "train_loss": [np.inf]})
+    one = Run("curvatures 1, 18", settings, 0, "f", True, epochs, {}, None, None)
+    assert "curvatures 1, 18\ndiverged" in texts(plane_panels([one], minimiser=np.ones(2)))
 
 
 def test_what_was_not_recorded_is_said():

@@ -18,6 +18,7 @@ from trajreg.studies.run import Run
 from trajreg.studies.tables import epoch_table
 
 MOST_MEDIANS = 4  # with more variants the medians over steps would hide the lines of γ
+MEASURED = ("gamma", "gamma_median", "gamma_walk", "cosine", "cosine_walk")  # what a diverged run has not
 PANELS = {
     "train_loss": ("training loss", "loss, mean of the epoch"),
     "gamma": ("regularity γ", "γ of the epoch"),
@@ -40,6 +41,7 @@ def training_panels(runs: list[Run], rows: Sequence[str] = ()) -> Figure:
     row_of = {run.variant: label({key: run.settings[key] for key in rows}) for run in runs}
     names = {run.variant: label({key: value for key, value in run.settings.items() if key not in rows}) for run in runs}
     table = epoch_table(runs)
+    table = table.reindex(columns=[*table, *(name for name in MEASURED if name not in table)])  # all runs diverged
     table = table.assign(name=table["variant"].map(names), row=table["variant"].map(row_of))
     facets = list(dict.fromkeys(row_of.values()))
     colours = palette(list(dict.fromkeys(names.values())))

@@ -22,16 +22,22 @@ def plane_panels(runs: list[Run], minimiser: np.ndarray) -> Figure:
     figure, axes = plt.subplots(1, len(shown) + 1, figsize=(4.4 * (len(shown) + 1), 4.2), layout="constrained")
     for axis, run in zip(axes, shown, strict=False):
         _path(axis, run, minimiser, colours[run.variant])
-    for run in runs:
+    named = set()
+    for run in (run for run in runs if not run.diverged):
         steps = run.steps()
-        name = run.variant if run.seed == 0 else None
+        name = None if run.variant in named else run.variant
+        named.add(run.variant)
         axes[-1].plot(steps["step"], steps["gamma"], color=colours[run.variant], alpha=0.75, linewidth=1.4, label=name)
     axes[-1].set(title="regularity along the way, all seeds", xlabel="step t", ylabel="$\\gamma_t$", ylim=(0, None))
-    axes[-1].legend(loc="lower center")
+    if named:
+        axes[-1].legend(loc="lower center")
     return figure
 
 
 def _path(axis: Axes, run: Run, minimiser: np.ndarray, colour) -> None:
+    if run.diverged:  # no end point, no γ, and nothing to draw to scale
+        axis.set(title=f"{run.variant}\ndiverged", xticks=[], yticks=[])
+        return
     path = np.asarray(run.iterates(), dtype=float)
     eigenvalues = np.asarray(run.settings["data.eigenvalues"], dtype=float)
     reach = 1.15 * np.abs(path - minimiser).max()

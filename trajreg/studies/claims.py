@@ -20,7 +20,6 @@ from trajreg.studies.run import Run
 from trajreg.studies.spec import ClaimSpec, FigureSpec
 
 ALPHA = 0.05  # a verdict may be wrong by chance this often at most, on each side
-VERDICTS = ("replicated", "not replicated", "inconclusive")
 COLUMNS = [
     "figure",
     "claim",

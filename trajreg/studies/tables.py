@@ -24,11 +24,6 @@ def epoch_table(runs: list[Run]) -> pd.DataFrame:
     return pd.concat([run.epochs.assign(variant=run.variant, seed=run.seed) for run in runs], ignore_index=True)
 
 
-def step_table(runs: list[Run]) -> pd.DataFrame:
-    """Long form: variant, seed, and the columns of `trajreg.regularity`; one row a step of a run."""
-    return pd.concat([run.steps().assign(variant=run.variant, seed=run.seed) for run in runs], ignore_index=True)
-
-
 def run_table(runs: list[Run]) -> pd.DataFrame:
     """One row a run: variant, seed, fingerprint, diverged, and every number of its summary."""
     return pd.DataFrame(
