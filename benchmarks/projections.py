@@ -12,7 +12,7 @@ Apply = Callable[[torch.Tensor], torch.Tensor]
 
 def permuted(size: int, k: int, seed: int) -> Apply:
     """The library's: all weights permuted, equal loads."""
-    return Projection(size, k, seed, torch.zeros(0))
+    return Projection(size, k, torch.Generator().manual_seed(seed), torch.zeros(0))
 
 
 def count_sketch(size: int, k: int, seed: int) -> Apply:

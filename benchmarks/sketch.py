@@ -42,6 +42,7 @@ from trajreg.models.build import build
 from trajreg.plots.style import palette, save_figure, use_style
 from trajreg.studies.params import figure_files, load_figure
 from trajreg.training.evaluate import loss_function
+from trajreg.trajectory.parameters import Weights
 from trajreg.trajectory.recorder import TrajectoryRecorder
 from trajreg.trajectory.sketch import Sketch
 
@@ -141,7 +142,7 @@ def cost(rounds: int = 7, num_epochs: int = 6) -> None:
 def sketched(weights: torch.Tensor, k: int, seed: int, steps_per_epoch: int | None):
     """What the estimator says of a stored trajectory."""
     theta = weights[0].clone()
-    sketch = Sketch([theta], k, seed, steps_per_epoch)
+    sketch = Sketch(Weights.of([theta]), k, seed, steps_per_epoch)
     for row in weights[:-1]:
         theta.copy_(row)
         sketch.keep()

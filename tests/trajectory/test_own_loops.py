@@ -8,7 +8,12 @@ from torch import nn
 import trajreg
 from trajreg.metrics.aggregate import over_stretches
 
-ESTIMATORS = [{"estimator": "store"}, {"estimator": "epoch", "steps_per_epoch": 5}]
+ESTIMATORS = [
+    {"estimator": "store"},
+    {"estimator": "epoch", "steps_per_epoch": 5},
+    {"estimator": "sketch", "steps_per_epoch": 5, "num_sketch": 40},
+    {"estimator": "sketch", "num_sketch": 10, "sketch_seed": 3},
+]
 
 
 def problem(dtype=torch.float32):
@@ -73,6 +78,15 @@ def test_groups_with_equal_rates_agree_with_one_group():
             optimizer.step()
     plain = recorder.finish().regularity()
     np.testing.assert_allclose(grouped[list(plain)], plain, rtol=1e-9)
+
+
+@pytest.mark.parametrize("steps_per_epoch", [None, 5])
+def test_limit_of_as_many_numbers_as_weights_a_sketch_of_groups_is_the_truth(steps_per_epoch):
+    truth = recorded(schedule=True, estimator="store").regularity()
+    options = {"num_sketch": 83, "steps_per_epoch": steps_per_epoch}  # more than either group has
+    table = recorded(schedule=True, estimator="sketch", **options).regularity()
+    np.testing.assert_allclose(table[list(truth)], truth, rtol=1e-4, atol=1e-9)
+    assert not table["gamma_stderr"].any()
 
 
 def test_epoch_means_over_groups_agree_with_store():
@@ -196,7 +210,8 @@ def test_half_precision_weights_are_kept_as_they_are(dtype, memory):
 @pytest.mark.parametrize("options", ESTIMATORS)
 @pytest.mark.parametrize("stop", [1, 7, 10])
 def test_a_resumed_training_gives_the_same_table_bitwise(options, stop, tmp_path, monkeypatch):
-    monkeypatch.setattr("trajreg.trajectory.store.BLOCK_BYTES", 3 * 83 * 4)  # three iterates a block
+    for module in ("store", "recent"):
+        monkeypatch.setattr(f"trajreg.trajectory.{module}.BLOCK_BYTES", 3 * 83 * 4)  # three iterates a block
     whole = recorded(steps=17, **options).regularity()
     net, inputs, targets = problem()
     optimizer = two_groups(net)

@@ -7,16 +7,18 @@ from torch import nn
 
 import trajreg
 from trajreg.errors import InputError
+from trajreg.trajectory.epoch import Epoch
 from trajreg.trajectory.parameters import Weights
 from trajreg.trajectory.projection import Projection
 from trajreg.trajectory.sketch import Sketch
 from trajreg.trajectory.store import Store
+from trajreg.trajectory.trajectory import Trajectory
 
 STEPS, PER_EPOCH, SEEDS = 48, 10, 100  # the last epoch is shorter
 
 
 def projection(size, num_sketch, seed, dtype=torch.float64):
-    return Projection(size, num_sketch, seed, torch.zeros(0, dtype=dtype))
+    return Projection(size, num_sketch, torch.Generator().manual_seed(seed), torch.zeros(0, dtype=dtype))
 
 
 def small_net(dtype=torch.float32):
@@ -45,7 +47,7 @@ def many(num_sketch, **options):
     """The store and a sketch a seed."""
     return lambda weights: [
         Store(Weights.of(weights)),
-        *(Sketch(weights, num_sketch, seed, **options) for seed in range(SEEDS)),
+        *(Sketch(Weights.of(weights), num_sketch, seed, **options) for seed in range(SEEDS)),
     ]
 
 
@@ -66,6 +68,10 @@ def pooled():
 
 def cosine(distances):
     return distances.inner / np.sqrt(distances.distance_sq[:-1] * distances.update_sq)
+
+
+def table(distances):
+    return Trajectory(distances, np.ones(STEPS), np.ones(STEPS)).regularity()
 
 
 def test_the_projection_is_linear():
@@ -89,7 +95,7 @@ def test_limit_k_equal_to_the_number_of_weights_is_exact():
     size = sum(weight.numel() for weight in small_net(torch.float64)[0].parameters())
     for options in ({}, {"steps_per_epoch": PER_EPOCH}):
         _, (truth, sketch) = train(
-            lambda weights, options=options: [Store(Weights.of(weights)), Sketch(weights, size, **options)],
+            lambda weights, options=options: [Store(Weights.of(weights)), Sketch(Weights.of(weights), size, **options)],
             dtype=torch.float64,
         )
         for name in ("distance_sq", "update_sq", "inner"):
@@ -120,8 +126,23 @@ def test_the_truth_is_within_two_standard_errors(pooled, num_sketch, steps_per_e
         estimated = slice(None) if steps_per_epoch is None else np.arange(STEPS - 1) % PER_EPOCH > 0
         miss = np.abs(one.distance_sq - truth.distance_sq)[: STEPS - 1]
         inside["distance_sq"].append((miss < 2 * one.distance_sq_stderr[:-1])[estimated])
-        inside["cosine"].append((np.abs(cosine(one) - cosine(truth)) < 2 * one.cosine_stderr)[:-1])
+        inside["cosine"].append((np.abs(cosine(one) - cosine(truth)) < 2 * table(one)["cosine_stderr"])[:-1])
     coverage = {name: np.mean(hits) for name, hits in inside.items()}
+    assert all(0.92 < share < 0.98 for share in coverage.values()), coverage
+
+
+@pytest.mark.parametrize("steps_per_epoch", [None, PER_EPOCH])
+def test_the_standard_errors_hold_over_groups_with_rates_of_their_own(steps_per_epoch):
+    def make(weights):
+        groups = Weights.of([{"params": weights[:3]}, {"params": weights[3:]}])
+        return [Store(groups), *(Sketch(groups, 96, seed, steps_per_epoch) for seed in range(SEEDS))]
+
+    sizes, lr = (1152, 389), np.tile([0.1, 0.02], (STEPS, 1))
+    truth, *tables = (Trajectory(one, np.ones(STEPS), lr, group_sizes=sizes).regularity() for one in train(make)[1])
+    coverage = {
+        name: np.mean([(one[name] - truth[name]).abs()[:-1] < 2 * one[f"{name}_stderr"][:-1] for one in tables])
+        for name in ("gamma", "cosine")
+    }
     assert all(0.92 < share < 0.98 for share in coverage.values()), coverage
 
 
@@ -171,32 +192,46 @@ def test_the_table_of_a_recording_has_standard_errors():
 def test_recording_changes_neither_weights_nor_random_streams():
     plain, _ = train(lambda weights: [])
     stream = torch.get_rng_state()
-    recorded, _ = train(lambda weights: [Sketch(weights, 64, steps_per_epoch=PER_EPOCH)])
+    recorded, _ = train(lambda weights: [Sketch(Weights.of(weights), 64, steps_per_epoch=PER_EPOCH)])
     assert torch.equal(stream, torch.get_rng_state())
     for one, other in zip(plain.state_dict().values(), recorded.state_dict().values(), strict=True):
         assert torch.equal(one, other)
 
 
 def test_a_seed_gives_the_same_bytes_and_another_does_not():
-    _, (one, same, other) = train(lambda weights: [Sketch(weights, 64, seed) for seed in (0, 0, 1)])
+    _, (one, same, other) = train(lambda weights: [Sketch(Weights.of(weights), 64, seed) for seed in (0, 0, 1)])
     np.testing.assert_array_equal(one.inner, same.inner)
     np.testing.assert_array_equal(one.distance_sq, same.distance_sq)
     assert (one.inner != other.inner)[:-1].all()
 
 
 def test_blocks_on_the_way_to_the_host_change_nothing(monkeypatch):
-    monkeypatch.setattr("trajreg.trajectory.sketch.STRETCH", 7)
-    _, (whole,) = train(lambda weights: [Sketch(weights, 64)])
+    monkeypatch.setattr("trajreg.trajectory.sketched.STRETCH", 7)
+    _, (whole,) = train(lambda weights: [Sketch(Weights.of(weights), 64)])
     monkeypatch.setattr("trajreg.trajectory.sketch.BLOCK_BYTES", 5 * 64 * 4)
-    _, (blocks,) = train(lambda weights: [Sketch(weights, 64)])
+    _, (blocks,) = train(lambda weights: [Sketch(Weights.of(weights), 64)])
     np.testing.assert_array_equal(whole.inner, blocks.inner)
+
+
+@pytest.mark.parametrize("pairs", [1, 3, 7])
+def test_blocks_of_iterates_change_nothing(monkeypatch, pairs):
+    def both(weights):
+        return [Sketch(Weights.of(weights), 64, steps_per_epoch=PER_EPOCH), Epoch(Weights.of(weights), PER_EPOCH)]
+
+    net, whole = train(both)
+    size = sum(weight.numel() for weight in net.parameters())
+    monkeypatch.setattr("trajreg.trajectory.recent.BLOCK_BYTES", pairs * size * 4)
+    for one, other in zip(train(both)[1], whole, strict=True):
+        np.testing.assert_array_equal(one.update_sq, other.update_sq)
+        np.testing.assert_array_equal(one.distance_sq, other.distance_sq)
+        np.testing.assert_array_equal(one.inner, other.inner)
 
 
 def test_steps_far_shorter_than_the_weights_keep_their_digits():
     """Weights of 1000, steps of 1e-3: a float32 sketch of θ itself would round away more than the step's sketch."""
     theta = nn.Parameter(torch.full((4096,), 1000.0))
     push = torch.randn(20, 4096, generator=torch.Generator().manual_seed(0)) * 1e-3
-    store, sketches = Store(Weights.of([theta])), [Sketch([theta], 4096), Sketch([theta], 1024)]
+    store, sketches = Store(Weights.of([theta])), [Sketch(Weights.of([theta]), 4096), Sketch(Weights.of([theta]), 1024)]
     for step in push:
         for estimator in (store, *sketches):
             estimator.keep()
@@ -210,7 +245,7 @@ def test_steps_far_shorter_than_the_weights_keep_their_digits():
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_weights_are_sketched_in_single(dtype):
     theta = nn.Parameter(torch.linspace(-1, 1, 256, dtype=dtype))
-    store, sketch = Store(Weights.of([theta])), Sketch([theta], 256)
+    store, sketch = Store(Weights.of([theta])), Sketch(Weights.of([theta]), 256)
     for _ in range(5):
         store.keep()
         sketch.keep()
@@ -222,7 +257,7 @@ def test_half_precision_weights_are_sketched_in_single(dtype):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_the_same_projection_on_a_gpu():
     vector = torch.randn(5000, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    on_gpu = Projection(5000, 64, 0, vector.cuda())(vector.cuda())
+    on_gpu = Projection(5000, 64, torch.Generator().manual_seed(0), vector.cuda())(vector.cuda())
     torch.testing.assert_close(on_gpu.cpu(), projection(5000, 64, 0)(vector), rtol=1e-12, atol=1e-12)
 
 

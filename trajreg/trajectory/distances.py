@@ -14,8 +14,8 @@ class Distances:
     distance_sq: ‖θ_t − θ_T‖² at every step and at the end (T+1,), or at epoch boundaries only (B+1,).
     update_sq: (T,) ‖θ_t − θ_{t+1}‖².
     inner: (T,) ⟨θ_t − θ_T, θ_t − θ_{t+1}⟩, or None where only epoch boundaries are known.
-    inner_stderr, distance_sq_stderr, cosine_stderr: (T,) standard errors of `inner`, of `distance_sq[:T]` and of the cosine
-        inner / √(distance_sq · update_sq), for an estimator that is not exact; else None. `update_sq` is always exact.
+    inner_stderr, distance_sq_stderr: (T,) standard errors of `inner` and of `distance_sq[:T]`, for an estimator that is not exact;
+        else None. inner_distance_cov (T,) is the covariance of their errors. `update_sq` is always exact.
     """
 
     distance_sq: np.ndarray
@@ -23,23 +23,23 @@ class Distances:
     inner: np.ndarray | None
     inner_stderr: np.ndarray | None = None
     distance_sq_stderr: np.ndarray | None = None
-    cosine_stderr: np.ndarray | None = None
+    inner_distance_cov: np.ndarray | None = None
 
 
 def flatten_into(row: torch.Tensor, parameters: Sequence[torch.Tensor]) -> None:
     """Write the parameters one after the other into the vector `row`, which may be on another device."""
     with torch.no_grad():
-        pieces = [parameter.detach().reshape(-1) for parameter in parameters]
+        pieces = [parameter.flatten() for parameter in parameters]
         if pieces[0].device == row.device:
             torch.cat(pieces, out=row)
         else:
             row.copy_(torch.cat(pieces))
 
 
-def group_sums(values: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:
-    """The sum of a vector over each group of `sizes` neighbours: (G,), or a scalar where there is one group."""
-    sums = [piece.sum() for piece in values.split(list(sizes))]
-    return torch.stack(sums) if len(sums) > 1 else sums[0]
+def squared_lengths(vector: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:
+    """‖vector‖² in float64 over each group of `sizes` neighbours: (G,), or a scalar where there is one group."""
+    wide = vector.double()
+    return group_dots(wide, wide, sizes)
 
 
 def group_dots(one: torch.Tensor, other: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:

@@ -4,12 +4,13 @@ from typing import Any
 
 import torch
 
-from trajreg.trajectory.distances import Distances, flatten_into, group_sums
+from trajreg.trajectory.distances import Distances, squared_lengths
 from trajreg.trajectory.parameters import Weights
+from trajreg.trajectory.recent import Recent
 
 
 class Epoch:
-    """Snapshots of θ at epoch boundaries, and the length of each step; two copies of θ beside the snapshots.
+    """Snapshots of θ at epoch boundaries, and the length of each step; a block of iterates beside the snapshots.
 
     Args:
         weights: what θ is.
@@ -17,49 +18,49 @@ class Epoch:
     """
 
     def __init__(self, weights: Weights, steps_per_epoch: int):
-        self._parameters, self._sizes, self._every = weights.tensors, weights.sizes, steps_per_epoch
-        like = weights.tensors[0]
-        self._before = torch.empty(weights.count, dtype=like.dtype, device=like.device)
-        self._now = torch.empty_like(self._before)
+        self._sizes, self._every, self._device = weights.sizes, steps_per_epoch, weights.tensors[0].device
+        self._recent = Recent(weights.tensors, weights.tensors[0], self._measure)
         self._snapshots: list[torch.Tensor] = []
         self._update_sq: list[torch.Tensor] = []
         self._count = 0
 
     def keep(self) -> None:
-        """Note how long the step was that led here, and keep a snapshot where an epoch begins."""
-        flatten_into(self._now, self._parameters)
-        if self._count:
-            self._update_sq.append(group_sums((self._before.double() - self._now).square(), self._sizes))
+        """Keep the current iterate until the next step's length is known, and as a snapshot where an epoch begins."""
+        self._recent.keep()
         if self._count % self._every == 0:
-            self._snapshots.append(self._now.cpu().clone())
-        self._before, self._now = self._now, self._before
+            self._snapshots.append(self._recent.last.to("cpu", copy=True))
         self._count += 1
 
     def finish(self) -> Distances:
         """Keep θ_T and reduce the snapshots in float64; no per-step inner products."""
         self.keep()
+        self._recent.flush()
         if (self._count - 1) % self._every:
-            self._snapshots.append(self._before.cpu().clone())
+            self._snapshots.append(self._recent.last.to("cpu", copy=True))
         end = self._snapshots[-1].double()
-        squares = [group_sums((snapshot.double() - end).square(), self._sizes) for snapshot in self._snapshots]
+        squares = [squared_lengths(snapshot.double().sub_(end), self._sizes) for snapshot in self._snapshots]
         return Distances(torch.stack(squares).numpy(), torch.stack(self._update_sq).cpu().numpy(), None)
 
     def state(self) -> dict[str, Any]:
         """What was kept so far: the snapshots, the last iterate and the length of each step."""
+        latest = self._recent.state()
         update_sq = torch.stack(self._update_sq).cpu() if self._update_sq else torch.zeros(0, dtype=torch.float64)
         return {
             "count": self._count,
             "snapshots": list(self._snapshots),
-            "before": self._before.cpu().clone(),
+            "latest": latest,
             "update_sq": update_sq,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue after the iterates of `state`."""
         self._count, self._snapshots = state["count"], list(state["snapshots"])
-        self._before.copy_(state["before"])
-        self._update_sq = list(state["update_sq"].to(self._before.device))
+        self._recent.load_state(state["latest"])
+        self._update_sq = list(state["update_sq"].to(self._device))
 
     def close(self) -> None:
         """Free the snapshots."""
         self._snapshots.clear()
+
+    def _measure(self, before: torch.Tensor, after: torch.Tensor) -> None:
+        self._update_sq.append(squared_lengths(before.double().sub_(after), self._sizes))

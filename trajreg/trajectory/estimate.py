@@ -20,7 +20,7 @@ TRIALS = 3
 class Estimate:
     """The cost of a recording.
 
-    bytes_needed: of the iterates that are kept, beside the two working copies of θ.
+    bytes_needed: of the iterates that are kept, beside the working copies of θ.
     bytes_available: in memory (half of what is free at most) and, for "store", on the disk of `directory`.
     seconds_per_step: the shortest of a few trial copies of θ to where iterates go; writing to a disk may take longer.
     """

@@ -3,11 +3,13 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from trajreg.errors import InputError
 from trajreg.trajectory.epoch import Epoch
 from trajreg.trajectory.estimate import room, seconds_per_copy, usable_memory
 from trajreg.trajectory.parameters import Weights
-from trajreg.trajectory.sketch import Sketch
+from trajreg.trajectory.sketch import Sketch, sketch_widths
 from trajreg.trajectory.store import DEFAULT_MEMORY, Store
 
 ESTIMATORS = ("store", "epoch", "sketch", "auto")
@@ -24,6 +26,7 @@ class Options:
     memory: int = DEFAULT_MEMORY
     directory: str | Path | None = None
     num_sketch: int | None = None
+    sketch_seed: int = 0
 
     def __post_init__(self):
         if self.estimator not in ESTIMATORS:
@@ -54,10 +57,10 @@ class Options:
 def room_for(options: Options, weights: Weights) -> tuple[int, int]:
     """(bytes needed, bytes available) of what a recording of `num_steps` steps keeps; `options` are resolved."""
     if options.estimator == "sketch":
-        numbers = options.num_steps * options.num_sketch
+        numbers = options.num_steps * sum(sketch_widths(weights, options.num_sketch))
         if options.steps_per_epoch:
             numbers += (-(-options.num_steps // options.steps_per_epoch) + 1) * weights.count
-        needed = numbers * weights.tensors[0].dtype.itemsize
+        needed = numbers * torch.promote_types(weights.tensors[0].dtype, torch.float32).itemsize
         return needed, usable_memory(needed)
     return room(
         weights, options.estimator, options.num_steps, options.steps_per_epoch, options.memory, options.directory
@@ -67,7 +70,7 @@ def room_for(options: Options, weights: Weights) -> tuple[int, int]:
 def make_estimator(options: Options, weights: Weights) -> Store | Epoch | Sketch:
     """The estimator of resolved options.
 
-    Raises InputError when it does not fit (only where `num_steps` is known), or `sketch` is to serve several parameter groups.
+    Raises InputError when it does not fit (only where `num_steps` is known).
     """
     memory = options.memory
     if options.num_steps is not None:
@@ -77,12 +80,7 @@ def make_estimator(options: Options, weights: Weights) -> Store | Epoch | Sketch
         return Store(weights, options.num_steps, memory, options.directory)
     if options.estimator == "epoch":
         return Epoch(weights, options.steps_per_epoch)
-    if len(weights.sizes) > 1:
-        raise InputError(
-            f"estimator 'sketch' takes one parameter group, got {len(weights.sizes)}; give parameters instead of "
-            "param_groups where all learning rates are equal, or use estimator 'store' or 'epoch'"
-        )
-    return Sketch(weights.tensors, options.num_sketch, steps_per_epoch=options.steps_per_epoch)
+    return Sketch(weights, options.num_sketch, options.sketch_seed, options.steps_per_epoch)
 
 
 def _refuse_what_does_not_fit(options: Options, weights: Weights) -> None:

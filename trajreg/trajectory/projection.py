@@ -17,15 +17,14 @@ class Projection:
     Args:
         size: P.
         num_sketch: k.
-        seed: of its own generator on the host; the map is the same on every device.
+        generator: of permutation and signs, on the host; the map is the same on every device.
         like: a tensor of the type and device of the vectors to come.
     """
 
-    def __init__(self, size: int, num_sketch: int, seed: int, like: torch.Tensor):
+    def __init__(self, size: int, num_sketch: int, generator: torch.Generator, like: torch.Tensor):
         groups = -(-size // num_sketch)
         padded = groups * num_sketch
-        self.collision = (groups - 1) / (padded - 1)
-        generator = torch.Generator().manual_seed(seed)
+        self.collision = (groups - 1) / max(1, padded - 1)
         order = torch.randperm(padded, generator=generator)
         sign = torch.randint(0, 2, (padded,), generator=generator, dtype=torch.int8) * 2 - 1
         sign[order >= size] = 0

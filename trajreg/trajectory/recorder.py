@@ -39,11 +39,12 @@ class TrajectoryRecorder:
     Args:
         parameters: a module (parameters replaced in mid-run are noticed then), `model.parameters()`, `model.named_parameters()` or
             `optimizer.param_groups`; what needs no gradient is left out.
-        estimator: "store" (exact, every iterate), "epoch" (exact epoch means only), "sketch" (random projections, with standard errors;
-            one parameter group) or "auto": "store" where all iterates fit in `memory`, else "sketch". `recorder.estimator` says which.
+        estimator: "store" (exact, every iterate), "epoch" (exact epoch means only), "sketch" (random projections, with standard errors)
+            or "auto": "store" where all iterates fit in `memory`, else "sketch". `recorder.estimator` says which.
         num_steps: steps to come; with it, a recording that does not fit is refused before training.
         steps_per_epoch: needed by "epoch"; with it, the epoch sums of "sketch" are exact.
-        num_sketch: numbers "sketch" keeps of a step, 8192 by default (P, and exact, where there are fewer weights).
+        num_sketch: numbers "sketch" keeps of a step and parameter group, 8192 by default (P, and exact, where there are fewer weights).
+        sketch_seed: of the projections; another one gives estimates with independent errors.
         memory: bytes of iterates that "store" keeps in memory before it goes to memory-mapped files in `directory`.
 
     Raises:
@@ -58,6 +59,7 @@ class TrajectoryRecorder:
             "estimator": chosen.estimator,
             "steps_per_epoch": chosen.steps_per_epoch,
             "num_sketch": chosen.num_sketch if chosen.estimator == "sketch" else None,
+            "sketch_seed": chosen.sketch_seed if chosen.estimator == "sketch" else None,
             "group_sizes": list(self._weights.group_sizes),
             "parameters": self._weights.describe(),
         }

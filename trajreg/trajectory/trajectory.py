@@ -49,11 +49,30 @@ class Trajectory:
             inner=known.inner,
             group_sizes=self.group_sizes,
         )
-        if known.inner_stderr is None:
-            return table
-        weight = table["lr"] * table["gap"]
-        gamma_stderr = known.inner_stderr / weight.where(weight > 0)  # ‖U_t‖ is exact
-        return table.assign(gamma_stderr=gamma_stderr, cosine_stderr=known.cosine_stderr)
+        return table if known.inner_stderr is None else table.assign(**self._errors(table))
+
+    def _errors(self, table: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Standard errors of the table's γ_t and cosines; ‖U_t‖ is exact, and the errors of different groups are independent.
+
+        That of the cosine is by the delta method, d_t being estimated together with the inner product.
+        """
+        known, share = self.distances, lr_shares(self.lr, self.group_sizes)
+        inner_var, joint, distance_var = (
+            terms.reshape(len(table), -1).sum(axis=1)
+            for terms in (
+                (share * known.inner_stderr) ** 2,
+                share * known.inner_distance_cov,
+                known.distance_sq_stderr**2,
+            )
+        )
+        weight, distance_sq = table["lr"] * table["gap"], table["distance"] ** 2
+        slope = table["lr"] * table["inner_product"] / (2 * distance_sq)
+        cosine_var = inner_var - 2 * slope * joint + slope**2 * distance_var
+        length = table["distance"] * table["lr"] * table["update_norm"]
+        return {
+            "gamma_stderr": np.sqrt(inner_var) / weight.where(weight > 0),
+            "cosine_stderr": np.sqrt(cosine_var.clip(lower=0)) / length.where(length > 0),
+        }
 
     def _by_epoch(self, optimal_loss: float | np.ndarray) -> pd.DataFrame:
         starts = np.arange(0, len(self.loss), self.steps_per_epoch)
