@@ -10,9 +10,24 @@ from trajreg.trajectory.projection import Projection
 Apply = Callable[[torch.Tensor], torch.Tensor]
 
 
-def permuted(size: int, k: int, seed: int) -> Apply:
-    """The library's: all weights permuted, equal loads."""
+def library(size: int, k: int, seed: int) -> Apply:
+    """The library's: chunks dealt to rows in turn, each row turned by one random offset."""
     return Projection(size, k, torch.Generator().manual_seed(seed), torch.zeros(0))
+
+
+def permuted(size: int, k: int, seed: int) -> Apply:
+    """All weights permuted, equal loads: a gather over the whole vector."""
+    stream, groups = torch.Generator().manual_seed(seed), -(-size // k)
+    order = torch.randperm(groups * k, generator=stream)
+    sign = torch.randint(0, 2, (groups, k), generator=stream) * 2.0 - 1
+    sign.view(-1)[order >= size] = 0
+    order, moved = order.clamp(max=size - 1).int(), torch.empty(groups, k)
+
+    def project(vector):
+        torch.index_select(vector, 0, order, out=moved.view(-1))
+        return moved.mul_(sign).sum(dim=0)
+
+    return project
 
 
 def count_sketch(size: int, k: int, seed: int) -> Apply:
@@ -87,7 +102,8 @@ def gaussian(size: int, k: int, seed: int, block: int = 4096) -> Apply:
 
 
 CONSTRUCTIONS = {
-    "permuted (library)": permuted,
+    "dealt (library)": library,
+    "permuted": permuted,
     "CountSketch, index_add": count_sketch,
     "permuted rows": permuted_rows,
     "rolled rows": rolled_rows,

@@ -110,7 +110,7 @@ def test_estimates_are_unbiased(pooled, steps_per_epoch):
     found = np.array([sketch.inner for sketch in sketches])
     z = (found.mean(axis=0) - truth.inner)[:-1] / (found.std(axis=0)[:-1] / np.sqrt(SEEDS))
     assert np.abs(z).max() < 4
-    np.testing.assert_allclose(sketches[0].update_sq, truth.update_sq, rtol=1e-7)
+    np.testing.assert_allclose(sketches[0].update_sq, truth.update_sq, rtol=2e-7)  # float32 lengths of short runs
     np.testing.assert_allclose(
         found[:, -1], truth.inner[-1], rtol=1e-7
     )  # the last step ends at θ_T: nothing to estimate
@@ -252,6 +252,14 @@ def test_half_precision_weights_are_sketched_in_single(dtype):
         with torch.no_grad():
             theta *= 0.9
     np.testing.assert_allclose(sketch.finish().inner, store.finish().inner, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("size", "num_sketch"), [(5000, 64), (20_000, 2100), (8192, 8192), (100, 3)])
+def test_the_projection_by_gather_is_the_one_by_rows(monkeypatch, size, num_sketch):
+    vector = torch.randn(size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    rows = projection(size, num_sketch, 0)(vector)
+    monkeypatch.setattr("trajreg.trajectory.projection.ADDS_ROW_BY_ROW", ())
+    torch.testing.assert_close(projection(size, num_sketch, 0)(vector), rows, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+RUN = 128  # float32 adds so many squares at most
+
 
 @dataclass(frozen=True)
 class Distances:
@@ -40,6 +42,13 @@ def squared_lengths(vector: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:
     """‖vector‖² in float64 over each group of `sizes` neighbours: (G,), or a scalar where there is one group."""
     wide = vector.double()
     return group_dots(wide, wide, sizes)
+
+
+def squared_length(vector: torch.Tensor) -> torch.Tensor:
+    """‖vector‖² as a float64 scalar, from lengths of RUN neighbours in the vector's own type: right to some 1e-7 for float32."""
+    whole = len(vector) - len(vector) % RUN
+    lengths, rest = torch.linalg.vector_norm(vector[:whole].view(-1, RUN), dim=1).double(), vector[whole:].double()
+    return torch.dot(lengths, lengths) + torch.dot(rest, rest)
 
 
 def group_dots(one: torch.Tensor, other: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from trajreg.errors import InputError
-from trajreg.trajectory.distances import Distances, squared_lengths
+from trajreg.trajectory.distances import Distances, squared_length, squared_lengths
 from trajreg.trajectory.parameters import Weights
 from trajreg.trajectory.projection import Projection
 from trajreg.trajectory.recent import Recent
@@ -49,17 +49,16 @@ class Sketch:
             )
         if steps_per_epoch is not None and steps_per_epoch < 1:
             raise InputError(f"steps_per_epoch = {steps_per_epoch}, must be at least 1")
-        self._sizes, self._every = weights.sizes, steps_per_epoch
+        self._sizes, self._every, self._device = weights.sizes, steps_per_epoch, like.device
         # half-precision weights are subtracted and projected in float32
         dtype = torch.promote_types(like.dtype, torch.float32)
-        self._update = torch.empty(weights.count, dtype=dtype, device=like.device)
-        self._recent = Recent(weights.tensors, self._update, self._project)
+        like = torch.empty(0, dtype=dtype, device=like.device)
+        self._recent = Recent(weights.tensors, like, self._project)
         self._widths, generator = sketch_widths(weights, num_sketch), torch.Generator().manual_seed(seed)
         self._projections = [
-            Projection(size, width, generator, self._update)
-            for size, width in zip(self._sizes, self._widths, strict=True)
+            Projection(size, width, generator, like) for size, width in zip(self._sizes, self._widths, strict=True)
         ]
-        self._rows_per_block = max(1, BLOCK_BYTES // (sum(self._widths) * self._update.itemsize))
+        self._rows_per_block = max(1, BLOCK_BYTES // (sum(self._widths) * like.itemsize))
         self._fresh: list[torch.Tensor] = []
         self._rows: list[torch.Tensor] = []
         self._update_sq: list[torch.Tensor] = []
@@ -78,7 +77,7 @@ class Sketch:
         self.keep()
         self._recent.flush()
         self._move_rows()
-        update_sq = torch.stack(self._update_sq).cpu().view(len(self._rows), len(self._sizes))
+        update_sq = torch.stack(self._update_sq).cpu()
         boundary_sq = self._boundaries() if self._every else None
         groups, start = [], 0
         for group, (width, projection) in enumerate(zip(self._widths, self._projections, strict=True)):
@@ -103,7 +102,7 @@ class Sketch:
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue after the steps of `state`; the projections are the same, they follow from their seed."""
         self._count, self._rows, self._snapshots = state["count"], list(state["rows"]), list(state["snapshots"])
-        self._update_sq = [value.to(self._update.device) for value in state["update_sq"]]
+        self._update_sq = [value.to(self._device) for value in state["update_sq"]]
         self._recent.load_state(state["latest"])
 
     def close(self) -> None:
@@ -113,10 +112,14 @@ class Sketch:
         self._snapshots.clear()
 
     def _project(self, before: torch.Tensor, after: torch.Tensor) -> None:
-        update = torch.sub(before, after, out=self._update)
-        self._update_sq.append(squared_lengths(update, self._sizes))
-        parts = [project(part) for project, part in zip(self._projections, update.split(self._sizes), strict=True)]
-        self._fresh.append(torch.cat(parts) if len(parts) > 1 else parts[0])
+        sketches, squares = [], []
+        pieces = zip(self._projections, before.split(self._sizes), after.split(self._sizes), strict=True)
+        for project, old, new in pieces:
+            update = torch.sub(old, new, out=project.vector)
+            squares.append(squared_length(update))
+            sketches.append(project(update))
+        self._update_sq.append(torch.stack(squares))
+        self._fresh.append(torch.cat(sketches))
         if len(self._fresh) == self._rows_per_block:
             self._move_rows()
 
