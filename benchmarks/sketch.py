@@ -44,6 +44,7 @@ from trajreg.plots.style import palette, save_figure, use_style
 from trajreg.studies.params import figure_files, load_figure
 from trajreg.training.evaluate import loss_function
 from trajreg.trajectory.parameters import Weights
+from trajreg.trajectory.projection import Projection
 from trajreg.trajectory.recorder import TrajectoryRecorder
 from trajreg.trajectory.sketch import Sketch
 
@@ -174,13 +175,15 @@ def error(weights: torch.Tensor, seeds: int = 8) -> None:
         right.loglog(ks, median, "o-", color=colour, label=f"{name} (band: quartiles)")
         right.fill_between(ks, low, high, color=colour, alpha=0.2)
     theory = np.sqrt(np.mean(1 + (cross / np.maximum(lengths, 1e-300))[:-1] ** 2))
-    left.loglog(ks, theory / np.sqrt(ks), "k--", label=r"theory $\sqrt{(1+\cos^2)/k}$")
+    size = weights.shape[1]
+    collisions = [Projection(size, int(k), torch.Generator(), weights[0]).collision for k in ks]
+    left.loglog(ks, theory * np.sqrt(collisions), "k--", label=r"theory $\sqrt{(1+\cos^2)\,c}$, $c=(1-1/m)/k$")
     left.set(ylabel=r"rms error of $\langle b_t,u_t\rangle\;/\;\|b_t\|\|u_t\|$ (no unit)")
     right.set(ylabel=r"median error of $\gamma$'s numerator (%)")
     for axis in (left, right):
         axis.set_xlabel("$k$ (numbers kept of a step)")
         axis.legend()
-    figure.suptitle(f"Digits ResNet, P = {weights.shape[1]:,} weights, {len(weights) - 1} steps, {seeds} projections")
+    figure.suptitle(f"Digits ResNet, P = {size:,} weights, {len(weights) - 1} steps, {seeds} projections")
     save_figure(figure, Path(__file__).with_name("sketch_error"))
 
 

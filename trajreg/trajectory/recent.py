@@ -6,7 +6,7 @@ import torch
 
 from trajreg.trajectory.distances import flatten_into
 
-BLOCK_BYTES = 8 * 2**20
+BLOCK_BYTES = 16 * 2**20
 
 
 class Recent:
