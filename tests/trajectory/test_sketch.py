@@ -91,6 +91,26 @@ def test_inner_products_are_unbiased_with_the_derived_variance(size):
     assert found.var() == pytest.approx(variance, rel=0.1)  # 4 standard errors of a variance over 4000 draws
 
 
+@pytest.mark.parametrize("scales", [(1, 1, 1, 1), (100, 1, 1, 1), (1, 1, 1, 100), (1, 30, 1, 30)])
+def test_the_variance_holds_whichever_layers_do_the_moving(scales):
+    a, b = torch.randn(2, 20_000, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    sizes = [16_000, 2_000, 1_800, 200]  # the last one is shorter than a row
+    layers = torch.cat([torch.full((size,), float(scale)) for size, scale in zip(sizes, scales, strict=True)])
+    a, b = a * layers, b * layers
+    maps = [projection(20_000, 256, seed) for seed in range(400)]
+    errors = np.array([float(project(a) @ project(b) - a @ b) for project in maps])
+    stderr = float((a @ a * (b @ b) + (a @ b) ** 2) * maps[0].collision) ** 0.5
+    assert 0.92 < np.mean(np.abs(errors) < 2 * stderr) < 0.99
+    assert np.abs(errors.mean()) < 4 * errors.std() / np.sqrt(len(maps))
+
+
+def test_weights_of_one_chunk_do_not_disturb_each_other():
+    a, b = torch.zeros(2, 20_000, dtype=torch.float64)
+    a[:8], b[:8] = torch.arange(8), torch.arange(8).flip(0)
+    project = projection(20_000, 256, 0)
+    assert float(project(a) @ project(b)) == float(a @ b)
+
+
 def test_limit_k_equal_to_the_number_of_weights_is_exact():
     size = sum(weight.numel() for weight in small_net(torch.float64)[0].parameters())
     for options in ({}, {"steps_per_epoch": PER_EPOCH}):

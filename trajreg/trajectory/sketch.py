@@ -18,16 +18,16 @@ BLOCK_BYTES = 64 * 2**20  # sketches leave the device in blocks, so that the hos
 class Sketch:
     """k numbers a step instead of P; inner products and distances come with their standard errors (`sketched`).
 
-    A permuted CountSketch (`Projection`), chosen by measurement (`benchmarks/sketch.py`): at equal k as accurate as a CountSketch by
-    index_add, an SRHT or Gaussian blocks, deterministic on every device, and on the digits ResNet faster than each of them.
+    A CountSketch of rows that are turned (`Projection`), chosen by measurement (`benchmarks/sketch.py`): at equal k as accurate as a
+    CountSketch by index_add, an SRHT or Gaussian blocks, deterministic on every device, and faster than each of them.
 
     With `steps_per_epoch`, θ is also kept at epoch boundaries. There the distances are exact, and so are (Identity B) the sums over
     an epoch of ⟨θ_t − θ_T, u_t⟩ − ‖u_t‖²/2 = (d_a² − d_b²)/2; an epoch of E steps costs 2 E² k operations and E² numbers at the end.
 
     Parameter groups are sketched each for itself, by projections that are independent of each other.
 
-    Beside the sketches it holds a block of iterates (at least two), one update and its squares, a permutation, signs and a buffer
-    (6 P numbers at least, 8 for the moment that an update's length is taken) on the parameters' device.
+    Beside the sketches it holds a block of iterates (at least two), an update, signs and a buffer on the parameters' device: 5 P
+    numbers, or 3 P and 16 MiB where that is more.
 
     Args:
         weights: what θ is.
