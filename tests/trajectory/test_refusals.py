@@ -160,6 +160,12 @@ def test_estimate_of_bytes_and_seconds(tmp_path):
     assert 0 < store.seconds_per_step < 1
     epoch = trajreg.TrajectoryRecorder.estimate(theta, 99, "epoch", steps_per_epoch=10)
     assert epoch.bytes_needed == 11 * 4000
+    options = {"steps_per_epoch": 10, "num_sketch": 64}
+    sketch = trajreg.TrajectoryRecorder.estimate(theta, 99, "sketch", **options)
+    assert sketch.bytes_needed == 99 * 64 * 4 + 11 * 4000
+    assert 0 < sketch.seconds_per_step < 1
+    groups = [{"params": theta}, {"params": [nn.Parameter(torch.zeros(10))]}]  # the second one has fewer weights than k
+    assert trajreg.TrajectoryRecorder.estimate(groups, 99, "sketch", num_sketch=64).bytes_needed == 99 * (64 + 10) * 4
     large = trajreg.TrajectoryRecorder.estimate(theta, 10**12)
     assert not large.fits
     assert large.bytes_needed == (10**12 + 1) * 4000
@@ -167,7 +173,7 @@ def test_estimate_of_bytes_and_seconds(tmp_path):
     refused(lambda: trajreg.TrajectoryRecorder.estimate(theta, 9, "epoch"), "needs steps_per_epoch")
 
 
-@pytest.mark.parametrize("estimator", ["store", "epoch"])
+@pytest.mark.parametrize("estimator", ["store", "epoch", "sketch"])
 def test_what_does_not_fit_is_refused_with_bytes_and_seconds(estimator):
     message = (
         rf"'{estimator}': .* need [\d,]+ bytes, [\d,]+ are available in memory.* a step would take [\d.e-]+ s more"

@@ -22,7 +22,8 @@ class Estimate:
 
     bytes_needed: of the iterates that are kept, beside the working copies of θ.
     bytes_available: in memory (half of what is free at most) and, for "store", on the disk of `directory`.
-    seconds_per_step: the shortest of a few trial copies of θ to where iterates go; writing to a disk may take longer.
+    seconds_per_step: the shortest of a few trials of what a step adds: the copy of θ to where iterates go, and with "sketch" its
+        projection. Writing to a disk may take longer; the reduction at the end comes on top.
     """
 
     bytes_needed: int
@@ -61,10 +62,15 @@ def seconds_per_copy(weights: Weights, estimator: str) -> float:
     """Wall seconds of one copy of θ as a step makes it, the shortest of a few."""
     like = weights.tensors[0]
     row = torch.empty(weights.count, dtype=like.dtype, device="cpu" if estimator == "store" else like.device)
-    return min(_seconds(lambda: flatten_into(row, weights.tensors), like.device) for _ in range(TRIALS))
+    return shortest(lambda: flatten_into(row, weights.tensors), like.device)
 
 
-def _seconds(body: Callable[[], None], device: torch.device) -> float:
+def shortest(body: Callable[[], object], device: torch.device) -> float:
+    """Wall seconds of `body()`, the shortest of a few, with all that it started on `device`."""
+    return min(_seconds(body, device) for _ in range(TRIALS))
+
+
+def _seconds(body: Callable[[], object], device: torch.device) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     started = time.perf_counter()

@@ -7,7 +7,7 @@ import torch
 
 from trajreg.errors import InputError
 from trajreg.trajectory.epoch import Epoch
-from trajreg.trajectory.estimate import room, seconds_per_copy, usable_memory
+from trajreg.trajectory.estimate import room, seconds_per_copy, shortest, usable_memory
 from trajreg.trajectory.parameters import Weights
 from trajreg.trajectory.sketch import Sketch, sketch_widths
 from trajreg.trajectory.store import DEFAULT_MEMORY, Store
@@ -67,6 +67,20 @@ def room_for(options: Options, weights: Weights) -> tuple[int, int]:
     )
 
 
+def seconds_per_step(options: Options, weights: Weights) -> float:
+    """Wall seconds that recording adds to a step, measured; `options` are resolved."""
+    if options.estimator != "sketch":
+        return seconds_per_copy(weights, options.estimator)
+    sketch = Sketch(weights, options.num_sketch)
+    sketch.keep()
+
+    def step() -> None:
+        sketch.keep()
+        sketch.state()  # no step waits for its block to be full
+
+    return shortest(step, weights.tensors[0].device)
+
+
 def make_estimator(options: Options, weights: Weights) -> Store | Epoch | Sketch:
     """The estimator of resolved options.
 
@@ -88,7 +102,9 @@ def _refuse_what_does_not_fit(options: Options, weights: Weights) -> None:
     if needed <= available:
         return
     place, advice = "in memory", "longer epochs"
-    if options.estimator == "store":
+    if options.estimator == "sketch":
+        advice = "longer epochs, a smaller num_sketch"
+    elif options.estimator == "store":
         place, advice = "in memory and on disk", "give `directory` a larger disk, or use estimator 'epoch' or 'sketch'"
     what = f"{options.num_steps:,} steps of {weights.count:,} weights"
     raise InputError(

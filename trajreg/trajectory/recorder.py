@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from trajreg.errors import InputError
-from trajreg.trajectory.estimate import Estimate, seconds_per_copy
-from trajreg.trajectory.estimators import Options, make_estimator, room_for
+from trajreg.trajectory.estimate import Estimate
+from trajreg.trajectory.estimators import Options, make_estimator, room_for, seconds_per_step
 from trajreg.trajectory.parameters import Parameters, Weights
 from trajreg.trajectory.trajectory import Trajectory
 
@@ -71,10 +71,10 @@ class TrajectoryRecorder:
 
     @staticmethod
     def estimate(parameters: Parameters, num_steps: int, estimator: str = "store", **options: Any) -> Estimate:
-        """What a recording of `num_steps` steps would cost; copies θ a few times to measure it. Raises InputError as the constructor."""
+        """What a recording of `num_steps` steps would cost; records a few steps to measure it. Raises InputError as the constructor."""
         weights = Weights.of(parameters)
         chosen = Options(estimator, num_steps, **options).resolved(weights)
-        return Estimate(*room_for(chosen, weights), seconds_per_copy(weights, chosen.estimator))
+        return Estimate(*room_for(chosen, weights), seconds_per_step(chosen, weights))
 
     @contextmanager
     def step(self, loss: torch.Tensor | float, *, lr: float | Sequence[float]) -> Iterator[None]:
