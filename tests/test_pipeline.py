@@ -61,8 +61,24 @@ def test_every_notebook_leaves_figure_table_claims_and_page(finished, figure):
     known = ResultsTree(tree).provenance(figure)
     assert (f"decomposition/{figure}.csv" in known["outputs"]) == (figure != "fig01")
     assert (f"figures/{figure}_decomposition.svg" in known["outputs"]) == (figure != "fig01")
+    for product in ("nulls/{}.csv", "figures/{}_nulls.png", "figures/{}_nulls.svg"):
+        assert (product.format(figure) in known["outputs"]) == (figure != "fig01")
     assert known["params"].startswith(f"params/smoke/{figure}")
     assert len(pd.read_csv(tree / "values" / f"{figure}.csv")) == len(set(known["runs"]))
+
+
+@pytest.mark.parametrize("figure", FIGURES[1:])
+def test_every_variant_is_held_against_its_nulls(finished, figure):
+    tree = finished / "results" / "smoke" / "local"
+    (path,) = figure_files(ROOT / "params", "smoke", [figure]).values()
+    table = pd.read_csv(tree / "nulls" / f"{figure}.csv", keep_default_na=False, na_values=[""])
+    assert table["variant"].tolist() == [variant.label for variant in load_figure(path).variants()]
+    assert set(zip(table["seeds"], table["random_seeds"], strict=True)) == {(2, 1)}
+    assert table.notna().all(axis=None)
+    values = pd.read_csv(tree / "values" / f"{figure}.csv")
+    assert values["variant"].str.endswith("random labels").sum() == len(table)
+    for page in ("index.html", f"pages/{figure}.html"):
+        assert "random labels" in (tree / page).read_text()
 
 
 def test_nothing_in_the_tree_names_a_path_of_the_machine(finished):
@@ -204,7 +220,8 @@ def test_status_and_why(project, monkeypatch, capsys):
     assert main(["why", name[:8], "--profile", "smoke"]) == 0
     shown = capsys.readouterr().out
     assert f"run {name}, wanted by fig04: stored" in shown
-    assert "spec.seed: 0 here, 1 there" in shown
+    # the other seed and the random labels are equally near
+    assert re.search(r"spec.seed: 0 here, 1 there|spec.data.shuffle_targets: False here, True there", shown)
     assert main(["diff", "local", "v7", "--profile", "smoke"]) == 2
     assert "results/smoke/v7 holds no finished figure" in capsys.readouterr().err
 

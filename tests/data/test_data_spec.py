@@ -23,7 +23,7 @@ def test_the_names_are_those_of_the_dicts():
 @pytest.mark.parametrize(
     ("values", "resolved"),
     [
-        ({"name": "digits10"}, {"num_train": None, "canvas": None}),
+        ({"name": "digits10"}, {"num_train": None, "canvas": None, "shuffle_targets": False}),
         ({"name": "digits100", "num_train": None}, {"num_train": 2000, "num_test": 500}),
         (
             {"name": "digits_seg", "canvas": 24},
@@ -57,6 +57,11 @@ def test_the_sets_defaults_are_in_the_spec(values, resolved):
         ),
         ({"name": "digits_seg", "canvas": 15}, "canvas = 15 is too small for digits_per_image = 2 .* 16 is the least"),
         ({"name": "digits_seg", "digits_per_image": 5}, "canvas = 16 is too small for digits_per_image = 5 .* 24 is"),
+        ({"name": "digits10", "shuffle_targets": 1}, "shuffle_targets = 1: .*valid boolean"),
+        (
+            {"name": "quadratic", "eigenvalues": [1.0], "shuffle_targets": True},
+            "shuffle_targets = True is an option of digits10, .*archive; quadratic takes none",
+        ),
         ({"name": "quadratic"}, "quadratic needs eigenvalues"),
         ({"name": "archive"}, "archive needs path"),
         ({"name": "quadratic", "eigenvalues": []}, "eigenvalues = .*at least 1"),

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import trajreg
-from trajreg.metrics.aggregate import summarise
-from trajreg.metrics.nulls import shuffled_gamma, shuffled_updates
+from trajreg.metrics.aggregate import over_stretches, summarise
+from trajreg.metrics.nulls import shuffled_gamma, shuffled_over_stretches, shuffled_updates
 
 
 @pytest.fixture
@@ -76,3 +76,49 @@ def test_float32_iterates_are_summed_in_float64(path):
 def test_iterates_of_another_length_are_refused(shape):
     with pytest.raises(ValueError, match=r"iterates has shape .*, should be \(31, P\)"):
         shuffled_updates(np.zeros(shape), loss=np.ones(30), lr=0.1)
+
+
+def test_over_the_whole_run_the_shuffled_gamma_is_the_measured_one(path):
+    table = measured(*path)
+    assert shuffled_over_stretches(table, np.zeros(30))[0] == pytest.approx(summarise(table)["gamma"], rel=1e-12)
+
+
+def test_the_epochs_of_the_shuffled_gamma_sum_to_the_measured_numerator(path):
+    table, epoch = measured(*path), 1 + np.arange(30) // 6
+    shuffled = shuffled_over_stretches(table, epoch)
+    weight = (table["lr"] * table["gap"]).groupby(epoch).sum()
+    assert list(shuffled.index) == [1, 2, 3, 4, 5]
+    assert (shuffled * weight).sum() == pytest.approx(table["distance"].iloc[0] ** 2 / 2, rel=1e-12)
+    by_step = (shuffled_gamma(table) * table["lr"] * table["gap"]).groupby(epoch).sum() / weight
+    np.testing.assert_allclose(shuffled, by_step, rtol=1e-12)
+
+
+def test_a_straight_path_has_the_same_gamma_in_every_stretch_and_order():
+    theta, loss, epoch = np.outer(np.arange(11.0), [3.0, 4.0]), np.geomspace(1, 0.1, 10), np.arange(10) // 2
+    table = measured(theta, loss, 0.1)
+    np.testing.assert_allclose(shuffled_over_stretches(table, epoch), over_stretches(table, epoch)["gamma"], rtol=1e-12)
+
+
+def test_steps_without_a_gap_count_nowhere(path):
+    theta, loss, lr = path
+    loss = np.where(np.arange(30) == 7, 0.0, loss)
+    table = measured(theta, loss, lr)
+    weight = (table["lr"] * table["gap"]).drop(7)
+    expected = (shuffled_gamma(table).drop(7) * weight).sum() / weight.sum()
+    assert shuffled_over_stretches(table, np.zeros(30))[0] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda table: table.assign(update_norm=np.nan),  # estimator epoch
+        lambda table: table[table["step"] >= 6],  # replays of some epochs only
+        lambda table: table[table["step"] < 6],
+        lambda table: table[["step", "loss"]],  # a run that diverged
+    ],
+)
+def test_without_every_update_nothing_is_known(path, spoil):
+    table = spoil(measured(*path))
+    shuffled = shuffled_over_stretches(table, table["step"].to_numpy() // 6, num_steps=30)
+    assert shuffled.isna().all()
+    assert list(shuffled.index) == sorted(set(table["step"] // 6))

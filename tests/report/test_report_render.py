@@ -76,6 +76,15 @@ def add_splits(tree, name, where="VGG-11", total=3.0, **shares):
     write(tree / f"decomposition/{name}.csv", "\n".join(rows) + "\n")
 
 
+def add_nulls(tree, name, ratios=(2.5, 40.0)):
+    """A table of nulls with a variant for each ratio, and one of which nothing is known, with its pictures."""
+    for suffix in ("png", "svg"):
+        write(tree / f"figures/{name}_nulls.{suffix}", "")
+    rows = ["variant,seeds,random_seeds,gamma,walk,random_gamma,ratio,cosine,cosine_walk,random_cosine"]
+    rows += [f"<v{place}>,5,1,2.0,1.5,0.4,{ratio},0.1{place},0.09,0.08" for place, ratio in enumerate(ratios)]
+    write(tree / f"nulls/{name}.csv", "\n".join([*rows, "gone,5,1,,,,,,,"]) + "\n")
+
+
 @pytest.fixture
 def tree(tmp_path):
     """Two finished figures, one of them without claims, and a failed one."""
@@ -154,6 +163,7 @@ def test_no_page_runs_a_script_or_fetches_from_the_network(tree):
 
 def test_every_relative_link_leads_somewhere(tree):
     add_splits(tree, "fig04")
+    add_nulls(tree, "fig04")
     write(tree / "failed/fig06.ipynb", "{}")
     write(tree / "values/fig04.csv", "")
     write(tree / "values/fig05.csv", "")
@@ -235,6 +245,30 @@ def test_a_missing_picture_of_a_decomposition_is_named(tree):
     add_splits(tree, "fig04")
     (tree / "figures/fig04_decomposition.svg").unlink()
     with pytest.raises(InputError, match=r"lacks figures/fig04_decomposition\.svg"):
+        rendered(tree)
+
+
+def test_random_labels_are_on_the_front_page_and_every_variant_on_the_figures_own(tree):
+    add_nulls(tree, "fig04")
+    files = rendered(tree)
+    assert "×2.5 to ×40" in files["index.html"]
+    assert "0.1 to 0.11" in files["index.html"]
+    assert "3 variants, random labels at 1 of 5 seeds" in files["index.html"]
+    assert files["index.html"].count("#nulls") == 2  # from the top, and the row of the one figure
+    page = files["pages/fig04.html"]
+    for text in ("&lt;v0&gt;", "×2.5", "×40", "0.4", "gone", "–"):
+        assert text in page
+    assert "Against nulls" not in files["pages/fig05.html"]
+
+
+def test_without_nulls_the_front_page_is_silent_about_them(tree):
+    assert "random labels" not in rendered(tree)["index.html"].partition('id="origins"')[0]
+
+
+def test_a_missing_picture_of_the_nulls_is_named(tree):
+    add_nulls(tree, "fig04")
+    (tree / "figures/fig04_nulls.png").unlink()
+    with pytest.raises(InputError, match=r"lacks figures/fig04_nulls\.png"):
         rendered(tree)
 
 

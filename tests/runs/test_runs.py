@@ -41,6 +41,7 @@ def test_changing_any_field_changes_the_fingerprint():
     changes = [
         {"data": {"name": "digits10", "num_train": 59, "num_test": 20}},
         {"data": {"name": "digits100"}},
+        {"data": {"name": "digits10", "num_train": 60, "num_test": 20, "shuffle_targets": True}},
         {"model": {"name": "resnet34", "width": 0.03125}},
         {"model": {"name": "resnet18", "width": 0.0625}},
         {"model": {"name": "resnet18", "width": 0.03125, "activation": "tanh"}},

@@ -13,7 +13,13 @@ def promote(tree, figure, *names):
 
 def test_every_product_of_an_earlier_execution_goes(tmp_path):
     tree = ResultsTree(tmp_path / "local")
-    promote(tree, "fig02", "figures/fig02.svg", "figures/fig02_decomposition.svg", "decomposition/fig02.csv")
+    products = (
+        "figures/fig02_decomposition.svg",
+        "decomposition/fig02.csv",
+        "figures/fig02_nulls.svg",
+        "nulls/fig02.csv",
+    )
+    promote(tree, "fig02", "figures/fig02.svg", *products)
     promote(tree, "fig03", "figures/fig03.svg", "figures/fig03_decomposition.svg")
     promote(tree, "fig02", "figures/fig02.svg")
     assert {path.name for path in (tree.root / "figures").iterdir()} == {
@@ -22,4 +28,5 @@ def test_every_product_of_an_earlier_execution_goes(tmp_path):
         "fig03_decomposition.svg",
     }
     assert not (tree.root / "decomposition" / "fig02.csv").exists()
+    assert not (tree.root / "nulls" / "fig02.csv").exists()
     assert tree.figures() == ["fig02", "fig03"]

@@ -49,10 +49,37 @@ def test_variants_and_trainings_are_the_grid_times_the_seeds(tmp_path):
     assert [spec.seed for spec in figure.trainings()] == [0, 1] * 4
 
 
+def test_random_labels_are_the_same_trainings_of_the_first_seeds(tmp_path):
+    figure = load_figure(write(tmp_path, "seeds: 2", "seeds: 2\nrandom_label_seeds: 1"))
+    true = [spec for spec in figure.trainings() if not spec.data.shuffle_targets]
+    random = figure.null_trainings()
+    assert [spec for spec in figure.trainings() if spec.data.shuffle_targets] == random
+    assert [(spec.model.norm, spec.seed) for spec in true] == [("batch", 0), ("batch", 1), ("none", 0), ("none", 1)]
+    assert [(spec.model.norm, spec.seed) for spec in random] == [("batch", 0), ("none", 0)]
+    for spec in random:
+        data = spec.data.model_copy(update={"shuffle_targets": False})
+        assert spec.model_copy(update={"data": data}) in true
+    assert [variant.label for variant in figure.null_variants()] == [
+        "batch norm, random labels",
+        "no batch norm, random labels",
+    ]
+
+
+def test_without_random_labels_there_are_no_null_trainings(tmp_path):
+    figure = load_figure(write(tmp_path))
+    assert (figure.random_label_seeds, figure.null_variants(), figure.null_trainings()) == (0, [], [])
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ("seeds: 2", "seeds: 0", r"mine/fig04_x.yaml: seeds = 0: input should be greater than or equal to 1"),
+        ("seeds: 2", "seeds: 2\nrandom_label_seeds: -1", r"random_label_seeds = -1: .*greater than or equal to 0"),
+        (
+            "seeds: 2",
+            "seeds: 2\nrandom_label_seeds: 3",
+            r"mine/fig04_x.yaml: random_label_seeds = 3 is more than seeds = 2",
+        ),
         ("seeds: 2", "sedes: 2", r"mine/fig04_x.yaml: (seeds is missing|sedes is not a known key)"),
         ("seeds: 2", 'seeds: "2"', r"seeds = '2': input should be a valid integer"),
         (
@@ -88,6 +115,20 @@ def test_variants_and_trainings_are_the_grid_times_the_seeds(tmp_path):
 def test_bad_params_are_named(tmp_path, old, new, message):
     with pytest.raises(InputError, match=message):
         load_figure(write(tmp_path, old, new))
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        ("{name: quadratic, eigenvalues: [1.0]}", "has no labels: quadratic"),
+        ("{name: digits10, shuffle_targets: true}", "is trained on random labels already"),
+    ],
+)
+def test_data_whose_labels_cannot_be_shuffled_is_refused(tmp_path, data, why):
+    path = write(tmp_path, "seeds: 2", "seeds: 2\nrandom_label_seeds: 1")
+    path.write_text(path.read_text().replace("{name: digits10}", data))
+    with pytest.raises(InputError, match=f"fig04_x.yaml: random_label_seeds = 1 must be 0: batch norm {why}"):
+        load_figure(path)
 
 
 def test_unknown_profile_and_figure_name_those_there_are():

@@ -25,6 +25,8 @@ SOURCES = {
 def source_checksum(spec: DataSpec) -> str:
     """The checksum of the source of a data set: known beforehand, or the SHA-256 of the file of an archive.
 
+    What is made of the source (the choice of samples, the order of targets) follows from the spec and the library.
+
     Raises InputError when there is no such file.
     """
     if spec.name != "archive":

@@ -15,13 +15,13 @@ Eigenvalues = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Strict(False)
 
 # data set → the options it takes, with their defaults; None is all samples, or no default
 OPTIONS: dict[str, dict[str, Any]] = {
-    "digits10": {"num_train": None, "num_test": None},
-    "digits100": {"num_train": 2000, "num_test": 500},
-    "digits_seg": {"num_train": 512, "num_test": 128, "canvas": 16, "digits_per_image": 2},
-    "cifar10": {"num_train": None, "num_test": None},
-    "cifar100": {"num_train": None, "num_test": None},
-    "oxford_pets": {"num_train": None, "num_test": None},
-    "archive": {"num_train": None, "num_test": None, "path": None, "ignore_index": None},
+    "digits10": {"num_train": None, "num_test": None, "shuffle_targets": False},
+    "digits100": {"num_train": 2000, "num_test": 500, "shuffle_targets": False},
+    "digits_seg": {"num_train": 512, "num_test": 128, "canvas": 16, "digits_per_image": 2, "shuffle_targets": False},
+    "cifar10": {"num_train": None, "num_test": None, "shuffle_targets": False},
+    "cifar100": {"num_train": None, "num_test": None, "shuffle_targets": False},
+    "oxford_pets": {"num_train": None, "num_test": None, "shuffle_targets": False},
+    "archive": {"num_train": None, "num_test": None, "path": None, "ignore_index": None, "shuffle_targets": False},
     "quadratic": {"num_train": None, "eigenvalues": None},
 }
 
@@ -33,6 +33,9 @@ class DataSpec(NamedSpec):
     canvas, digits_per_image: digits_seg places so many digits on a canvas of so many pixels a side.
     eigenvalues: of the Hessian of quadratic. path: of the .npz file of archive, from the working directory.
     ignore_index: the value in the masks of archive that stands for "no class".
+    shuffle_targets: deal the training targets (labels, or whole masks) to the training inputs in a random order, always the same, so
+    that they can only be learnt by heart (random labels; Zhang et al. 2017, arXiv 1611.03530, in the form that keeps the number of
+    samples of each class). Test samples stay as they are.
     """
 
     OPTIONS: ClassVar = OPTIONS
@@ -45,6 +48,7 @@ class DataSpec(NamedSpec):
     eigenvalues: Eigenvalues | None = None
     path: Annotated[str, Field(min_length=1)] | None = None
     ignore_index: Annotated[int, Field(ge=0)] | None = None
+    shuffle_targets: bool = False
 
     @model_validator(mode="after")
     def _values_fit(self) -> Self:

@@ -1,4 +1,4 @@
-"""What γ and the cosine would be if the order of the updates meant nothing (ours).
+"""What γ and the cosine would be if the order of the updates meant nothing (ours). The walk is in `regularity`, random labels are data.
 
 The updates θ_t − θ_{t+1} of a trajectory are put into random order: the same start, the same end, the same step lengths. Loss and learning
 rate stay at their place t, since nobody knows the loss along the other path. Then
@@ -66,3 +66,36 @@ def shuffled_gamma(steps: pd.DataFrame) -> pd.Series:
     still = np.arange(num_steps - 1, -1, -1)
     weight = steps["lr"] * steps["gap"]
     return ((mean / 2 + still * cross) / weight.where(weight > 0)).rename("gamma_shuffled")
+
+
+def shuffled_over_stretches(steps: pd.DataFrame, stretch: np.ndarray, num_steps: int | None = None) -> pd.Series:
+    """The γ of `shuffled_gamma` over each stretch of steps, a ratio of sums as in `over_stretches`.
+
+        E γ over a stretch = Σ (m / 2 + (T − 1 − t) c) / Σ η_t gap_t
+
+    Over the whole run that is the measured γ (with d_0² / 2 = T m / 2 + c T (T − 1) / 2). Progress is spread evenly over the run while
+    each step keeps its loss, so that a stretch differs from what was measured by when the progress was made.
+
+    Args:
+        steps: the per-step table of `trajreg.regularity`.
+        stretch: (rows,) the label of each row's stretch.
+        num_steps: T; by default the last row's step is taken for the last of the trajectory.
+
+    Returns:
+        One value a label (the index). All NaN unless there is a row for each of the T steps, with the length of its update: estimator
+        `epoch`, replays of some epochs only, and diverged runs do not tell.
+    """
+    labels = pd.Series(stretch, index=steps.index)
+    if not _knows_every_update(steps, num_steps):
+        return pd.Series(np.nan, index=pd.Index(np.unique(stretch)), name="gamma_shuffled")
+    shuffled = shuffled_gamma(steps)
+    weight = (steps["lr"] * steps["gap"]).where(shuffled.notna())
+    sums = [one.groupby(labels).sum(min_count=1) for one in (weight * shuffled, weight)]
+    return (sums[0] / sums[1]).rename("gamma_shuffled")
+
+
+def _knows_every_update(steps: pd.DataFrame, num_steps: int | None) -> bool:
+    if "update_norm" not in steps or steps["update_norm"].isna().any():
+        return False
+    count = len(steps) if num_steps is None else num_steps
+    return len(steps) == count and bool((steps["step"] == np.arange(count)).all())

@@ -120,7 +120,7 @@ def _legend(figure: Figure, colours: dict, runs: list[Run], names: dict[str, str
     ]
     if len(colours) <= MOST_MEDIANS:
         entries.append(Line2D([], [], color="0.35", linestyle=":", linewidth=1.2, label="γ: median over steps"))
-    entries.append(Patch(color="0.85", label="γ: random walks"))
+    entries.append(Patch(color="0.85", label="γ: random walks of the same step lengths and losses"))
     entries.append(Line2D([], [], color="0.35", linestyle="--", linewidth=1.2, label="cosine: random walk"))
     figure.legend(
         handles=entries,

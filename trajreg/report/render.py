@@ -11,6 +11,7 @@ from markupsafe import Markup
 from trajreg.report.ledger import VERDICTS, Claim, number, verdict_counts
 from trajreg.report.mathml import with_mathml
 from trajreg.report.notebook import notebook_html
+from trajreg.report.nulls import short, spread
 from trajreg.report.splits import READINGS, alignment_range, readings
 from trajreg.report.tree import Failure, Figure, label, read_tree
 
@@ -55,6 +56,7 @@ def _environment(**shared: object) -> jinja2.Environment:
     environment.filters.update(label=label, number=number, with_mathml=lambda text: Markup(with_mathml(text)))
     environment.globals.update(shared, verdicts=VERDICTS, badges=_BADGES, verdict_counts=verdict_counts)
     environment.globals.update(readings=READINGS, reading_counts=readings, alignment_range=alignment_range)
+    environment.globals.update(short=short, spread=spread)
     return environment
 
 

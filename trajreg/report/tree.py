@@ -13,10 +13,12 @@ import pandas as pd
 
 from trajreg.errors import InputError
 from trajreg.report.ledger import Claim, number
+from trajreg.report.nulls import NullRow, read_nulls
 from trajreg.report.splits import Split, read_splits
 
 _FILES = ("figures/{}.png", "figures/{}.svg", "tables/{}.csv", "claims/{}.csv", "notebooks/{}.ipynb")
 _SPLIT_FILES = ("figures/{}_decomposition.png", "figures/{}_decomposition.svg")  # where there is a decomposition
+_NULL_FILES = ("figures/{}_nulls.png", "figures/{}_nulls.svg")  # where γ is held against its nulls
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -37,6 +39,7 @@ class Figure:
     seconds: float
     claims: list[Claim]
     splits: list[Split]
+    nulls: list[NullRow]
     summary: pd.DataFrame
     numeric: list[bool]
 
@@ -48,6 +51,7 @@ class Failure:
     failed: ClassVar[bool] = True
     claims: ClassVar[list[Claim]] = []
     splits: ClassVar[list[Split]] = []
+    nulls: ClassVar[list[NullRow]] = []
     id: str
     title: str
     notebook: str
@@ -83,7 +87,9 @@ def _failure(tree: Path, name: str) -> Failure:
 
 def _figure(tree: Path, name: str) -> Figure:
     splits = read_splits(tree / "decomposition" / f"{name}.csv")
-    wanted = [file.format(name) for file in (*_FILES, *(_SPLIT_FILES if splits else ()))]
+    nulls = read_nulls(tree / "nulls" / f"{name}.csv")
+    files = (*_FILES, *(_SPLIT_FILES if splits else ()), *(_NULL_FILES if nulls else ()))
+    wanted = [file.format(name) for file in files]
     missing = [file for file in wanted if not (tree / file).is_file()]
     if missing:
         raise InputError(f"{tree} lacks {', '.join(missing)}: make figures FIGURES={name} writes them")
@@ -95,6 +101,7 @@ def _figure(tree: Path, name: str) -> Figure:
         id=name,
         claims=_claims(tree / "claims" / f"{name}.csv"),
         splits=splits,
+        nulls=nulls,
         summary=table.map(_cell),
         numeric=[name in table.select_dtypes("number") for name in table],
         **{key: known[key] for key in keys},

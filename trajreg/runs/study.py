@@ -11,8 +11,9 @@ from trajreg.runs.launch import launch
 from trajreg.runs.store import RunStore, StoredRun
 from trajreg.studies.claims import ledger
 from trajreg.studies.decomposition import decomposition
+from trajreg.studies.nulls import nulls
 from trajreg.studies.run import Run
-from trajreg.studies.spec import FigureSpec
+from trajreg.studies.spec import FigureSpec, Variant
 
 PATHS = ("runs_dir", "output_dir")  # the two keys of a parameters cell that are no part of the figure
 
@@ -39,13 +40,12 @@ class Study:
         self.output = top / parameters["output_dir"]
 
     def runs(self) -> list[Run]:
-        """All runs, variant by variant, seed by seed; trains those that the store lacks."""
-        launch(self.figure.trainings(), self.store)
-        return [
-            self._run(variant.label, variant.settings, variant.training.model_copy(update={"seed": seed}))
-            for variant in self.figure.variants()
-            for seed in range(self.figure.seeds)
-        ]
+        """The runs on true labels, variant by variant, seed by seed; trains whatever of the figure the store lacks."""
+        return self._runs(self.figure.variants(), self.figure.seeds)
+
+    def null_runs(self) -> list[Run]:
+        """The same for the runs on random labels: the first `random_label_seeds` of each variant, none where that is 0."""
+        return self._runs(self.figure.null_variants(), self.figure.random_label_seeds)
 
     def save_table(self, table: pd.DataFrame) -> pd.DataFrame:
         """Write the figure's summary table and return it."""
@@ -63,6 +63,10 @@ class Study:
         """Split each compared log-ratio of γ into its parts, write the table and return it."""
         return self._write(decomposition(self.figure, runs), "decomposition", index=False)
 
+    def save_nulls(self, runs: list[Run], random_runs: list[Run]) -> pd.DataFrame:
+        """Hold γ against its nulls, write the table and return it."""
+        return self._write(nulls(runs, random_runs), "nulls", index=False)
+
     def path(self, folder: str, suffix: str) -> Path:
         """Where a product of this figure goes: output/<folder>/<figure><suffix>; the folder is made. A suffix begins with "." or "_"."""
         (self.output / folder).mkdir(parents=True, exist_ok=True)
@@ -72,10 +76,13 @@ class Study:
         table.to_csv(self.path(folder, ".csv"), index=index)
         return table
 
-    def _run(self, variant: str, settings: dict, spec) -> Run:
-        name = fingerprint(spec)
-        stored = self.store.load(name)
-        return as_run(stored, variant, settings, spec.seed)
+    def _runs(self, variants: list[Variant], seeds: int) -> list[Run]:
+        launch(self.figure.trainings(), self.store)  # of both kinds: one pool for all that is missing
+        return [self._run(variant, seed) for variant in variants for seed in range(seeds)]
+
+    def _run(self, variant: Variant, seed: int) -> Run:
+        stored = self.store.load(fingerprint(variant.seeded(seed)))
+        return as_run(stored, variant.label, variant.settings, seed)
 
 
 def as_run(stored: StoredRun, variant: str, settings: dict, seed: int) -> Run:

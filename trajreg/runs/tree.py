@@ -10,7 +10,7 @@ from typing import Any
 
 from trajreg.runs.store import file_checksum
 
-FOLDERS = ("figures", "tables", "values", "claims", "decomposition", "notebooks")
+FOLDERS = ("figures", "tables", "values", "claims", "decomposition", "nulls", "notebooks")
 
 
 class ResultsTree:

@@ -20,6 +20,8 @@ NAMES = {
     "identity": "none (identity)",
 }
 SWITCHES = {
+    ("data.shuffle_targets", True): "random labels",
+    ("data.shuffle_targets", False): "true labels",
     ("model.norm", "batch"): "batch norm",
     ("model.norm", "none"): "no batch norm",
     ("model.skip", True): "skip connections",

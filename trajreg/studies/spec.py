@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, Strict, model_validator
 
+from trajreg.data.spec import OPTIONS
 from trajreg.errors import InputError
 from trajreg.schema import Spec
 from trajreg.studies.labels import label
@@ -29,6 +30,9 @@ Metric = Literal[
     "cosine_late",
     "rate",
 ]
+
+
+RANDOM_LABELS = "data.shuffle_targets"  # the setting that tells a run on random labels from its variant
 
 
 class ClaimSpec(Spec):
@@ -73,12 +77,23 @@ class Variant:
     label: str
     training: TrainSpec
 
+    def seeded(self, seed: int) -> TrainSpec:
+        """Its training at this seed."""
+        return self.training.model_copy(update={"seed": seed})
+
+    def on_random_labels(self) -> Self:
+        """The same on random labels; initial weights and order of the inputs are those of the same seed here."""
+        settings = self.settings | {RANDOM_LABELS: True}
+        data = self.training.data.model_copy(update={"shuffle_targets": True})
+        return type(self)(settings, label(settings), self.training.model_copy(update={"data": data}))
+
 
 class FigureSpec(Spec):
     """One figure of a profile; the keys of its params file and of its notebook's parameters cell are these fields.
 
     `status` says what the figure rests on: "paper" (its caption is known), "reconstructed", or "illustration".
     `base` holds the keys of a TrainSpec without the seed; `vary` maps dotted keys to the values of a grid.
+    `random_label_seeds`: so many of the seeds train every variant once more on random labels (`DataSpec.shuffle_targets`), a null.
     """
 
     figure: Annotated[str, Field(pattern=r"^fig\d\d$")]
@@ -88,6 +103,7 @@ class FigureSpec(Spec):
     base: dict[str, Any]
     vary: dict[str, Annotated[list[Any], Field(min_length=1)]]
     seeds: Annotated[int, Field(ge=1)]
+    random_label_seeds: Annotated[int, Field(ge=0)] = 0
     claims: Annotated[tuple[ClaimSpec, ...], Strict(False)] = ()
 
     @classmethod
@@ -97,6 +113,7 @@ class FigureSpec(Spec):
         for settings in figure._grid():
             TrainSpec.parse(figure._resolved(settings, where), f"{where}: {label(settings) or 'base'}")
         figure._check_claims(where)
+        figure._check_random_labels(where)
         return figure
 
     def variants(self) -> list[Variant]:
@@ -107,13 +124,19 @@ class FigureSpec(Spec):
             for settings in self._grid()
         ]
 
+    def null_variants(self) -> list[Variant]:
+        """The variants on random labels, in the same order; none where no seed is trained on them."""
+        if not self.random_label_seeds:
+            return []
+        return [variant.on_random_labels() for variant in self.variants()]
+
     def trainings(self) -> list[TrainSpec]:
-        """Every training this figure needs: variants times seeds 0 … seeds − 1."""
-        return [
-            variant.training.model_copy(update={"seed": seed})
-            for variant in self.variants()
-            for seed in range(self.seeds)
-        ]
+        """Every training this figure needs: variants times seeds 0 … seeds − 1, then those of `null_trainings`."""
+        return _seeded(self.variants(), self.seeds) + self.null_trainings()
+
+    def null_trainings(self) -> list[TrainSpec]:
+        """The trainings on random labels: variants times seeds 0 … random_label_seeds − 1."""
+        return _seeded(self.null_variants(), self.random_label_seeds)
 
     def _grid(self) -> list[dict[str, Any]]:
         return [dict(zip(self.vary, values, strict=True)) for values in itertools.product(*self.vary.values())]
@@ -145,3 +168,21 @@ class FigureSpec(Spec):
                     raise InputError(
                         f"{where}: claim {claim.id}: {key} = {value!r} is not a variant of this figure; {allowed}"
                     )
+
+    def _check_random_labels(self, where: str) -> None:
+        if self.random_label_seeds > self.seeds:
+            raise InputError(
+                f"{where}: random_label_seeds = {self.random_label_seeds} is more than seeds = {self.seeds}: "
+                "each is held against the run of the same seed on true labels"
+            )
+        for variant in self.variants() if self.random_label_seeds else ():
+            data = variant.training.data
+            if "shuffle_targets" not in OPTIONS[data.name] or data.shuffle_targets:
+                why = "is trained on random labels already" if data.shuffle_targets else f"has no labels: {data.name}"
+                raise InputError(
+                    f"{where}: random_label_seeds = {self.random_label_seeds} must be 0: {variant.label or 'base'} {why}"
+                )
+
+
+def _seeded(variants: list[Variant], seeds: int) -> list[TrainSpec]:
+    return [variant.seeded(seed) for variant in variants for seed in range(seeds)]

@@ -1,0 +1,71 @@
+"""A study's runs on random labels, and its nulls with every estimator."""
+
+import pandas as pd
+import pytest
+
+from trajreg.plots.nulls import null_panels
+from trajreg.runs.execute import execute
+from trajreg.runs.study import Study
+from trajreg.studies.nulls import null_epochs
+
+PARAMETERS = {
+    "figure": "fig02", "title": "t", "caption": "c", "status": "paper", "seeds": 2, "random_label_seeds": 1, "claims": [],
+    "base": {
+        "data": {"name": "digits10", "num_train": 40, "num_test": 10}, "model": {"name": "mlp", "hidden": [8]},
+        "optimizer": {"name": "sgd", "lr": 0.05}, "batch_size": 10, "num_epochs": 3,
+    },
+    "vary": {"model.activation": ["relu", "tanh"]},
+}  # fmt: skip
+
+
+def study(tmp_path, **changes):
+    """A study whose runs are all trained, in this process."""
+    paths = {"runs_dir": str(tmp_path / "runs"), "output_dir": str(tmp_path / "results")}
+    made = Study(PARAMETERS | paths | changes)
+    for spec in made.figure.trainings():
+        execute(spec, made.store)
+    return made
+
+
+def recorded(**record):
+    return {"base": PARAMETERS["base"] | {"record": record}}
+
+
+def test_runs_are_on_true_labels_and_null_runs_on_random_ones(tmp_path):
+    made = study(tmp_path)
+    runs, random_runs = made.runs(), made.null_runs()
+    assert [(run.variant, run.seed) for run in runs] == [("ReLU", 0), ("ReLU", 1), ("tanh", 0), ("tanh", 1)]
+    assert [(run.variant, run.seed) for run in random_runs] == [("ReLU, random labels", 0), ("tanh, random labels", 0)]
+    assert len({run.fingerprint for run in [*runs, *random_runs]}) == 6
+    table = made.save_nulls(runs, random_runs)
+    assert table.notna().all(axis=None)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "results" / "nulls" / "fig02.csv"), table)
+
+
+def test_without_random_labels_there_are_no_null_runs(tmp_path):
+    made = study(tmp_path, random_label_seeds=0)
+    assert made.null_runs() == []
+    assert made.save_nulls(made.runs(), [])["ratio"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("record", "knows_updates"),
+    [
+        ({"estimator": "store"}, True),
+        ({"estimator": "sketch", "num_sketch": 64}, True),
+        ({"estimator": "epoch"}, False),
+        ({"estimator": "replay"}, True),
+        ({"estimator": "replay", "epochs": {"every": 2}}, False),
+        ({"estimator": "replay", "epochs": [1]}, False),
+    ],
+)
+def test_every_estimator_has_its_nulls_or_says_that_they_are_not_known(tmp_path, record, knows_updates):
+    made = study(tmp_path, **recorded(**record))
+    runs, random_runs = made.runs(), made.null_runs()
+    table = made.save_nulls(runs, random_runs)
+    assert table["ratio"].notna().all()
+    assert table["shuffled_early"].notna().all() == knows_updates
+    for run in runs:
+        assert null_epochs(run)["gamma_shuffled"].notna().all() == knows_updates
+    titles = [axis.get_title() for axis in null_panels(runs, random_runs).axes]
+    assert all(("not recorded" in title) != knows_updates for title in titles)

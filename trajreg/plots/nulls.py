@@ -1,0 +1,158 @@
+"""γ against its nulls: a panel a variant, the measured γ in colour, what it is held against in grey."""
+
+import math
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.legend_handler import HandlerTuple
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from trajreg.plots.style import palette, use_style
+from trajreg.studies.nulls import EPOCHS, null_epochs, true_variant
+from trajreg.studies.run import Run
+
+COLOUR = palette(["measured"])["measured"]
+BAND = {"color": COLOUR, "alpha": 0.2, "linewidth": 0}
+SUMS = {"color": COLOUR, "linewidth": 1.1, "linestyle": (0, (4, 1.5))}
+WALK = {"facecolor": (0.5, 0.5, 0.5, 0.4), "edgecolor": "0.5", "linewidth": 0.8}
+SHUFFLED = {"facecolor": "none", "edgecolor": "0.4", "hatch": "/////", "linewidth": 1.0, "linestyle": (0, (5, 1))}
+RANDOM = {"color": "0.15", "linewidth": 1.9}
+RANDOM_ENDS = {"color": "0.15", "linewidth": 0.9, "linestyle": ":"}
+NULLS = ("gamma_walk", "gamma_shuffled")
+KNOWN = [*EPOCHS, "gamma_shuffled"]
+DECADES = 4  # of the logarithmic part of an axis, at most; what is smaller lies in its linear part around 0
+
+
+def null_panels(runs: list[Run], random_runs: list[Run]) -> Figure:
+    """A panel a variant, γ against epochs on an axis that is linear around 0 and logarithmic beyond.
+
+    In colour, measured on true labels: the median over an epoch's steps (line) with their 5–95 % band, and the epoch's ratio of sums
+    (dashed). In grey what it is held against: random walks with the same step lengths and losses, and the same updates in another order
+    (mean over all orders), both ratios of sums from the smallest to the largest of the seeds, to be held against the dashed line; and
+    training on random labels, median and band over steps as in colour. Lines and bands over steps are medians over the seeds.
+
+    Args:
+        runs: of one figure; those that diverged have no γ and are counted in the panel.
+        random_runs: the same on random labels; there may be none.
+    """
+    use_style()
+    names = list(dict.fromkeys(true_variant(run) for run in runs))
+    columns = _columns(len(names))
+    shape = math.ceil(len(names) / columns), columns
+    figure, axes = plt.subplots(
+        *shape, figsize=(1 + 3.1 * columns, 1.1 + 2.9 * shape[0]), squeeze=False, sharex=True, layout="constrained"
+    )
+    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.08)
+    for axis in axes.flat[len(names) :]:
+        axis.remove()
+    for name, axis in zip(names, axes.flat, strict=False):
+        _panel(axis, name, *([run for run in some if true_variant(run) == name] for some in (runs, random_runs)))
+    for axis in axes[:, 0]:
+        axis.set_ylabel("γ of the epoch")
+    for column in range(columns):
+        lowest = _lowest(axes[:, column])
+        lowest.set_xlabel("epoch")
+        lowest.tick_params(labelbottom=True)  # a shared axis hides the numbers above an empty place
+    _legend(figure, bool(random_runs))
+    return figure
+
+
+def _columns(count: int) -> int:
+    """Four panels a row where they fill rows, else three at most."""
+    return 4 if count % 4 == 0 else min(count, 3)
+
+
+def _lowest(axes: np.ndarray) -> Axes:
+    """The last panel of a column; without those that were removed."""
+    return [axis for axis in axes if axis.figure is not None][-1]
+
+
+def _panel(axis: Axes, name: str, runs: list[Run], random_runs: list[Run]) -> None:
+    measured, random = _over_seeds(runs), _over_seeds(random_runs)
+    axis.axhline(0, color="0.3", linewidth=0.8)
+    _band(axis, measured, ("gamma_low", "gamma_high"), BAND)
+    _band(axis, measured, ("gamma_walk_min", "gamma_walk_max"), WALK)
+    _band(axis, measured, ("gamma_shuffled_min", "gamma_shuffled_max"), SHUFFLED)
+    for end in ("gamma_low", "gamma_high"):
+        _line(axis, random, end, RANDOM_ENDS)
+    _line(axis, random, "gamma_median", RANDOM)
+    _line(axis, measured, "gamma", SUMS)
+    _line(axis, measured, "gamma_median", {"color": COLOUR, "linewidth": 1.9})
+    axis.set_title("\n".join([name, *_notes(runs, random_runs, measured)]), fontsize="small")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_yscale("symlog", linthresh=_linear_part(measured, random), linscale=1)
+    axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
+    axis.tick_params(labelsize="small")
+    axis.set_axisbelow(True)
+    axis.margins(x=0.01)
+    axis.grid(axis="x", visible=False)
+
+
+def _over_seeds(runs: list[Run]) -> pd.DataFrame:
+    """A row an epoch: medians over the seeds of what `null_epochs` has, and the smallest and largest of the nulls."""
+    known = [null_epochs(run)[["epoch", *KNOWN]] for run in runs if not run.diverged]
+    table = pd.concat(known) if known else pd.DataFrame(columns=["epoch", *KNOWN], dtype=float)
+    by_epoch = table.groupby("epoch")
+    ends = {f"{name}_{end}": getattr(by_epoch[name], end)() for name in NULLS for end in ("min", "max")}
+    return by_epoch.median().assign(**ends)
+
+
+def _line(axis: Axes, table: pd.DataFrame, name: str, style: dict) -> None:
+    kept = table[name].dropna()
+    axis.plot(kept.index, kept, **style)
+
+
+def _band(axis: Axes, table: pd.DataFrame, ends: tuple[str, str], style: dict) -> None:
+    kept = table[list(ends)].dropna()
+    axis.fill_between(kept.index, *(kept[end] for end in ends), **style)
+
+
+def _linear_part(*tables: pd.DataFrame) -> float:
+    """Where the axis of a panel goes over from linear to logarithmic: the power of ten under γ of a random walk.
+
+    The walk's γ is the one that is always positive; measured ones of either sign may be as small by chance.
+    """
+    walks = [size for table in tables for size in [table["gamma_walk"].median()] if size > 0]
+    most = max((table[[*EPOCHS, "gamma_shuffled_max"]].abs().max().max() for table in tables if len(table)), default=1)
+    if not (walks or most > 0):
+        return 1.0
+    return 10.0 ** math.floor(math.log10(max(min(walks, default=most), most / 10**DECADES)))
+
+
+def _notes(runs: list[Run], random_runs: list[Run], measured: pd.DataFrame) -> list[str]:
+    """What the panel cannot show, in words."""
+    notes = [
+        f"{what}: {gone} of {len(some)} diverged"
+        for what, some in (("true labels", runs), ("random labels", random_runs))
+        for gone in [sum(run.diverged for run in some)]
+        if gone
+    ]
+    if len(measured) and measured["gamma_shuffled"].isna().all():
+        notes.append("shuffled updates: not recorded")
+    return notes
+
+
+def _legend(figure: Figure, has_random: bool) -> None:
+    entries = {
+        "measured: median and 5–95 % of the steps": (Patch(**BAND), Line2D([], [], color=COLOUR, linewidth=1.9)),
+        "measured: ratio of sums": Line2D([], [], **SUMS),
+        "random walks: ratio of sums": Patch(**WALK),
+        "shuffled updates: ratio of sums": Patch(**SHUFFLED),
+    }
+    if has_random:
+        entries["random labels: median of the steps"] = Line2D([], [], **RANDOM)
+        entries["random labels: 5 % and 95 % of the steps"] = Line2D([], [], **RANDOM_ENDS)
+    figure.legend(
+        entries.values(),
+        entries.keys(),
+        loc="outside lower center",
+        ncols=3,
+        frameon=False,
+        fontsize="small",
+        handler_map={tuple: HandlerTuple(ndivide=1, pad=0)},
+    )

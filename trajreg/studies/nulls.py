@@ -1,0 +1,104 @@
+"""What the measured γ is held against: random walks, shuffled updates, random labels (ours)."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from trajreg.metrics.aggregate import phase_of
+from trajreg.metrics.nulls import shuffled_over_stretches
+from trajreg.studies.labels import label
+from trajreg.studies.run import Run
+from trajreg.studies.spec import RANDOM_LABELS
+
+PHASES = ("early", "late")
+MEASURED = ("gamma", "gamma_early", "gamma_late")
+WALK = {"walk": "gamma_walk", "walk_early": "gamma_walk_early", "walk_late": "gamma_walk_late"}
+COLUMNS = [
+    "variant",
+    "seeds",
+    "diverged",
+    *MEASURED,
+    *WALK,
+    "shuffled_early",
+    "shuffled_late",
+    "cosine",
+    "cosine_walk",
+    "random_seeds",
+    "random_diverged",
+    *(f"random_{name}" for name in MEASURED),
+    "random_cosine",
+    "ratio",
+]
+EPOCHS = ["gamma", "gamma_median", "gamma_low", "gamma_high", "gamma_walk"]
+
+
+def true_variant(run: Run) -> str:
+    """The variant of a run, whichever labels it was trained on."""
+    return label({key: value for key, value in run.settings.items() if key != RANDOM_LABELS})
+
+
+def nulls(runs: list[Run], random_runs: list[Run]) -> pd.DataFrame:
+    """One row a variant; medians over the seeds that did not diverge, NaN where nothing is known. The columns are COLUMNS:
+
+    gamma, gamma_early, gamma_late: as measured on true labels. seeds, diverged: the runs, and those of them that diverged.
+    walk, walk_early, walk_late: γ of a random walk with the same step lengths and losses.
+    shuffled_early, shuffled_late: γ of the same updates in another order, the mean over all orders. Over the whole run it is gamma itself.
+    cosine, cosine_walk: medians over the steps, of the run and of a random walk with the same step lengths.
+    random_…: the same of the runs on random labels.
+    ratio: γ over the whole run on true labels ÷ on random labels, the median over pairs of the same seed: the same initial weights and
+    the same order of the inputs.
+    """
+    names = list(dict.fromkeys(true_variant(run) for run in runs))
+    return pd.DataFrame([_row(name, *_both(name, runs, random_runs)) for name in names], columns=COLUMNS)
+
+
+def null_epochs(run: Run) -> pd.DataFrame:
+    """epoch, EPOCHS and gamma_shuffled of a run, a row an epoch; NaN where it is not known, as in a run that diverged."""
+    table = run.epochs.reindex(columns=["epoch", "step", *EPOCHS])
+    if run.diverged:
+        return table.assign(gamma_shuffled=math.nan)
+    steps = run.steps()
+    # an epoch's `step` counts the steps up to its end
+    place = np.searchsorted(table["step"], steps["step"], side="right")
+    epoch = table["epoch"].to_numpy()[place]
+    shuffled = shuffled_over_stretches(steps, epoch, num_steps=int(table["step"].iloc[-1]))
+    return table.join(shuffled, on="epoch")
+
+
+def _both(name: str, runs: list[Run], random_runs: list[Run]) -> tuple[list[Run], list[Run]]:
+    return tuple([run for run in some if true_variant(run) == name] for some in (runs, random_runs))
+
+
+def _row(name: str, runs: list[Run], random_runs: list[Run]) -> dict:
+    kept, random_kept = ([run for run in some if not run.diverged] for some in (runs, random_runs))
+    shuffled = [_shuffled_phases(run) for run in kept]
+    row = {"variant": name, "seeds": len(runs), "diverged": len(runs) - len(kept)}
+    row |= {column: _median(kept, column) for column in (*MEASURED, "cosine", "cosine_walk")}
+    row |= {column: _median(kept, source) for column, source in WALK.items()}
+    row |= {f"shuffled_{phase}": _middle([one[phase] for one in shuffled]) for phase in PHASES}
+    row |= {"random_seeds": len(random_runs), "random_diverged": len(random_runs) - len(random_kept)}
+    row |= {f"random_{column}": _median(random_kept, column) for column in (*MEASURED, "cosine")}
+    return row | {"ratio": _ratio(kept, random_kept)}
+
+
+def _shuffled_phases(run: Run) -> dict[str, float]:
+    steps, num_steps = run.steps(), int(run.epochs["step"].iloc[-1])
+    return shuffled_over_stretches(steps, phase_of(steps, num_steps), num_steps).reindex(PHASES).to_dict()
+
+
+def _ratio(runs: list[Run], random_runs: list[Run]) -> float:
+    """The median over seeds of γ on true labels ÷ γ on random labels, of the pairs where both are positive."""
+    true = {run.seed: run.summary["gamma"] for run in runs}
+    pairs = [(true[run.seed], run.summary["gamma"]) for run in random_runs if run.seed in true]
+    return _middle([one / other for one, other in pairs if one > 0 and other > 0])
+
+
+def _median(runs: list[Run], name: str) -> float:
+    return _middle([run.summary.get(name, math.nan) for run in runs])
+
+
+def _middle(values: list[float]) -> float:
+    """The median of what is known, NaN where nothing is."""
+    known = [value for value in values if not math.isnan(value)]
+    return float(np.median(known)) if known else math.nan
