@@ -15,7 +15,7 @@ from trajreg.runs.fingerprint import fingerprint, identity
 from trajreg.runs.provenance import machine, source
 from trajreg.runs.store import RunStore
 from trajreg.training.loop import train
-from trajreg.training.replay import replay_epoch, train_with_snapshots, with_replays
+from trajreg.training.replay import Replayer, train_with_snapshots, with_replays
 from trajreg.training.result import Training
 from trajreg.training.session import Progress
 from trajreg.training.snapshots import Snapshots
@@ -59,6 +59,7 @@ def train_stage(spec: TrainSpec, store: RunStore, progress: Progress, say: Calla
     store.forget_partial(fingerprint(spec))
     started = time.perf_counter()
     _load.cache_clear()  # a file may have changed since another run of this process
+    _replayer.cache_clear()
     data = _load(spec.data)
     if spec.record.estimator == "replay":
         training = train_with_snapshots(spec, data, _snapshots(spec, store), progress, say)
@@ -70,7 +71,7 @@ def train_stage(spec: TrainSpec, store: RunStore, progress: Progress, say: Calla
 def replay_stage(spec: TrainSpec, store: RunStore, epoch: int) -> tuple[ReplayedEpoch, float]:
     """Run one epoch again from its snapshot; (what it told, seconds). Epochs may be run in any order, in any process."""
     started = time.perf_counter()
-    replayed = replay_epoch(spec, _load(spec.data), _snapshots(spec, store), epoch)
+    replayed = _replayer(spec, store.snapshots(fingerprint(spec))).replay(epoch)
     return replayed, time.perf_counter() - started
 
 
@@ -100,6 +101,11 @@ def finish_stage(store: RunStore, trained: Trained, replays: Iterable[tuple[Repl
     tables, iterates = {"epochs": epochs, "steps": steps}, None if kept is None else kept.numpy()
     store.save(fingerprint(spec), tables, manifest, iterates, folder)
     snapshots.delete()
+
+
+@lru_cache(maxsize=1)  # as its data
+def _replayer(spec: TrainSpec, snapshots: Path) -> Replayer:
+    return Replayer(spec, _load(spec.data), Snapshots(snapshots))
 
 
 def _snapshots(spec: TrainSpec, store: RunStore) -> Snapshots:

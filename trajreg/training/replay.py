@@ -15,7 +15,7 @@ from trajreg.training.result import Training, describe
 from trajreg.training.session import Progress, Session
 from trajreg.training.snapshots import Snapshots, restore_streams
 from trajreg.training.spec import TrainSpec
-from trajreg.trajectory.replay import EpochReplay, ReplayedEpoch, ReplayTrajectory, StepLog
+from trajreg.trajectory.replay import EpochReplay, Reduction, ReplayedEpoch, ReplayTrajectory, StepLog
 
 STATE_BYTES = 16 * 2**10  # an upper bound of a snapshot's random streams, numbers, names, and the log of its steps
 
@@ -25,8 +25,10 @@ def train_and_replay(
 ) -> Training:
     """Train, and run the chosen epochs again one after the other; the snapshots stay. Raises as `train`."""
     training = train_with_snapshots(spec, data, snapshots, progress, say)
-    chosen = () if training.diverged else spec.replayed_epochs()
-    return with_replays(training, [replay_epoch(spec, data, snapshots, epoch) for epoch in chosen])
+    if training.diverged:
+        return training
+    replayer = Replayer(spec, data, snapshots)
+    return with_replays(training, [replayer.replay(epoch) for epoch in spec.replayed_epochs()])
 
 
 def train_with_snapshots(
@@ -61,28 +63,37 @@ def train_with_snapshots(
     return describe(session, epochs, losses, trajectory)
 
 
-def replay_epoch(spec: TrainSpec, data: Dataset, snapshots: Snapshots, epoch: int) -> ReplayedEpoch:
-    """Run this epoch (from 1 on) again from its snapshot, by the code it was trained by, and compare it with the next snapshot.
+class Replayer:
+    """Runs epochs of a training again, in any order; what they share (the net, θ_T, room for iterates) is made and read once.
 
-    With `optimum: endpoint` its mini-batches are then passed forward at θ_T, with the dropout masks they were trained with.
     Raises InputError when a snapshot it needs is missing or was changed.
     """
-    start, landing, end = (snapshots.read(number) for number in (epoch - 1, epoch, spec.num_epochs))
-    session = Session(spec, data)
-    with session.running():
-        session.restore(start)
-        recorder = EpochReplay(session.weights, session.theta(end))
-        session.epoch(recorder)
-        distances = recorder.finish()
-        deviation = session.state().deviation(landing)
-        optimal_loss = 0.0
-        if spec.record.optimum == "endpoint":
-            session.restore(end)
-            restore_streams(start, session.order)
-            optimal_loss = session.losses_here()
-    trained = np.array(snapshots.log(epoch)["loss"])
-    deviation = max(deviation, float(np.abs(recorder.losses() - trained).max()))
-    return ReplayedEpoch(epoch, distances, deviation, optimal_loss)
+
+    def __init__(self, spec: TrainSpec, data: Dataset, snapshots: Snapshots):
+        self._end = snapshots.read(spec.num_epochs)
+        self._snapshots, self._session = snapshots, Session(spec, data)
+        self._reduction = Reduction(self._session.theta(self._end), self._session.steps_per_epoch)
+
+    def replay(self, epoch: int) -> ReplayedEpoch:
+        """Run this epoch (from 1 on) again from its snapshot, by the code it was trained by; compare it with the next snapshot.
+
+        With `optimum: endpoint` its mini-batches are then passed forward at θ_T, with the dropout masks they were trained with.
+        """
+        session, start, landing = self._session, self._snapshots.read(epoch - 1), self._snapshots.read(epoch)
+        with session.running():
+            session.restore(start)
+            recorder = EpochReplay(session.weights, self._reduction)
+            session.epoch(recorder)
+            distances = recorder.finish()
+            deviation = session.state().deviation(landing)
+            optimal_loss = 0.0
+            if session.spec.record.optimum == "endpoint":
+                session.restore(self._end)
+                restore_streams(start, session.order)
+                optimal_loss = session.losses_here()
+        differences = np.abs(recorder.losses() - np.array(self._snapshots.log(epoch)["loss"]))
+        deviation = max(deviation, float(differences.max()) if np.isfinite(differences).all() else float("inf"))
+        return ReplayedEpoch(epoch, distances, deviation, optimal_loss)
 
 
 def with_replays(training: Training, replays: Iterable[ReplayedEpoch]) -> Training:
