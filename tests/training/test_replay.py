@@ -116,17 +116,55 @@ def test_losses_that_are_no_numbers_are_not_called_exact(trained):
     assert Replayer(one, data, snapshots).replay(2).deviation == float("inf")
 
 
-def test_chosen_epochs_only():
-    whole, some = run("replay"), spec(record={"estimator": "replay", "epochs": [2]})
-    training = train(some, load(some.data))
-    steps = training.regularity()
+def some_epochs(epochs, optimum="zero", **changes):
+    """A training of which these epochs are replayed, and its tables."""
+    one = spec(record={"estimator": "replay", "epochs": epochs, "optimum": optimum}, **changes)
+    training = train(one, load(one.data))
+    return training, *tabulate(training)
+
+
+def test_chosen_epochs_have_steps_and_the_others_what_their_ends_tell():
+    whole, store = run("replay"), tabulate(run("store"))
+    training, epochs, steps, summary = some_epochs([2])
     assert list(steps["step"]) == [3, 4, 5]
-    assert steps.equals(whole.regularity().iloc[3:6].reset_index(drop=True))
-    epochs, _, summary = tabulate(training)
+    assert training.regularity().equals(whole.regularity().iloc[3:6].reset_index(drop=True))
+    np.testing.assert_allclose(epochs["gamma"], store[0]["gamma"], rtol=1e-10)
+    np.testing.assert_allclose(epochs["rate"], store[0]["rate"], rtol=1e-10)
+    np.testing.assert_array_equal(epochs["distance"], store[1]["distance"][::3])
+    assert list(epochs["estimator"]) == ["epoch", "replay", "epoch"]
+    for name in ("gamma_walk", "gamma_excess", "gamma_median", "cosine", "deviation"):
+        assert list(epochs[name].notna()) == [False, True, False]
+    assert summary.keys() == store[2].keys()
+    assert summary["gamma"] == pytest.approx(store[2]["gamma"], rel=1e-10)
+    assert summary["initial_distance"] == store[2]["initial_distance"]
+    assert np.isnan(summary["gamma_median"])
+
+
+def test_an_epochs_numbers_do_not_depend_on_what_else_is_replayed():
+    (_, all_three, _, _), (_, first, _, _), (_, second, _, _) = (some_epochs(chosen) for chosen in ("all", [1], [2]))
+    assert first.iloc[2].equals(second.iloc[2])
+    assert first.iloc[0].equals(all_three.iloc[0])
+    assert second.iloc[1].equals(all_three.iloc[1])
+    assert list(first.columns) == list(all_three.columns)
+
+
+def test_without_a_gap_an_epoch_that_is_not_replayed_has_its_distance_and_no_gamma():
+    _, epochs, _, summary = some_epochs([2], "endpoint")
     assert list(epochs["gamma"].notna()) == [False, True, False]
-    assert list(epochs["deviation"].notna()) == [False, True, False]
-    assert np.isnan(summary["initial_distance"])
-    assert summary["gamma"] == pytest.approx(epochs["gamma"][1])
+    assert np.isnan(summary["gamma"])
+    assert epochs["distance"].notna().all()
+    assert summary["initial_distance"] == epochs["distance"][0]
+
+
+def test_one_pass_at_the_endpoint_gives_every_epoch_its_gamma():
+    model = {"name": "mlp", "hidden": [16]}
+    _, epochs, steps, summary = some_epochs([2], "endpoint_eval", model=model)
+    whole = tabulate(run("store", "endpoint_eval", model=model))
+    assert (whole[1]["gap"] > 0).all()
+    assert steps["gamma"].equals(whole[1]["gamma"][3:6].reset_index(drop=True))
+    np.testing.assert_allclose(epochs["gamma"], whole[0]["gamma"], rtol=1e-10)
+    assert summary["gamma"] == pytest.approx(whole[2]["gamma"], rel=1e-10)
+    assert set(epochs["optimum"]) == {"endpoint_eval"}
 
 
 def test_every_other_epoch_from_the_first():
@@ -250,7 +288,7 @@ def test_a_replayed_training_that_diverges_ends_cleanly():
         ({"epochs": [1]}, "epochs and keep_snapshots need estimator replay"),
         ({"keep_snapshots": True}, "epochs and keep_snapshots need estimator replay"),
         ({"estimator": "replay", "keep_iterates": True}, "keep_iterates needs estimator store"),
-        ({"optimum": "best"}, "optimum = 'best': input should be 'zero' or 'endpoint'"),
+        ({"optimum": "best"}, "optimum = 'best': input should be 'zero', 'endpoint' or 'endpoint_eval'"),
     ],
 )
 def test_wrong_records_are_named(record, message):

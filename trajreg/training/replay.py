@@ -11,6 +11,7 @@ import torch
 
 from trajreg.data.dataset import Dataset
 from trajreg.training.optimizers import make_optimizer
+from trajreg.training.optimum import optimal_losses
 from trajreg.training.result import Training, describe
 from trajreg.training.session import Progress, Session
 from trajreg.training.snapshots import Snapshots, restore_streams
@@ -34,8 +35,9 @@ def train_and_replay(
 def train_with_snapshots(
     spec: TrainSpec, data: Dataset, snapshots: Snapshots, progress: Progress, say: Callable[[str], None] = print
 ) -> Training:
-    """Train and keep the state before the first and after each epoch; the trajectory has losses and no replayed epoch yet.
+    """Train and keep the state before the first and after each epoch; the trajectory has no replayed epoch yet.
 
+    It has losses, and the distances where epochs begin unless all epochs are to be replayed, which finds them as well.
     Where `snapshots` has some of this spec already, the training goes on from the last of them. The disk they take is announced
     to `say`, and refused with InputError when it is not there, before anything is trained.
     """
@@ -58,9 +60,22 @@ def train_with_snapshots(
             snapshots.write(0, session.state())
         epochs = session.fit(log, progress, [one["row"] for one in logs], keep)
     losses = log.losses()
-    finite = np.isfinite(losses).all() and session.finite()
-    trajectory = ReplayTrajectory(losses, np.array(log.lr), steps) if finite else None
-    return describe(session, epochs, losses, trajectory)
+    if not (np.isfinite(losses).all() and session.finite()):
+        return describe(session, epochs, losses, None)
+    some_only = len(spec.replayed_epochs()) < spec.num_epochs
+    boundary_sq = _boundary_distances(session, snapshots) if some_only else None
+    # the loss at θ_T with the masks of dropout is known once an epoch is replayed
+    optimal_loss = np.full(len(losses), np.nan) if spec.record.optimum == "endpoint" else optimal_losses(session)
+    trajectory = ReplayTrajectory(losses, np.array(log.lr), steps, boundary_sq)
+    return describe(session, epochs, losses, trajectory, optimal_loss)
+
+
+def _boundary_distances(session: Session, snapshots: Snapshots) -> np.ndarray:
+    """(num_epochs + 1,) ‖θ_t − θ_T‖² of all snapshots, float64: the bits that a replay from there finds."""
+    states = (snapshots.read(number) for number in range(session.spec.num_epochs, -1, -1))
+    end = session.theta(next(states)).double()
+    offsets = (session.theta(state).double().sub_(end) for state in states)
+    return np.array([0.0, *(float(torch.dot(offset, offset)) for offset in offsets)])[::-1].copy()
 
 
 class Replayer:
@@ -86,7 +101,7 @@ class Replayer:
             session.epoch(recorder)
             distances = recorder.finish()
             deviation = session.state().deviation(landing)
-            optimal_loss = 0.0
+            optimal_loss = None
             if session.spec.record.optimum == "endpoint":
                 session.restore(self._end)
                 restore_streams(start, session.order)
@@ -101,7 +116,12 @@ def with_replays(training: Training, replays: Iterable[ReplayedEpoch]) -> Traini
     if not isinstance(training.trajectory, ReplayTrajectory):
         return training
     ordered = tuple(sorted(replays, key=lambda replayed: replayed.epoch))
-    return replace(training, trajectory=replace(training.trajectory, replays=ordered))
+    trajectory, optimal_loss = replace(training.trajectory, replays=ordered), training.optimal_loss
+    if training.spec.record.optimum == "endpoint":
+        optimal_loss = optimal_loss.copy()
+        for replayed in ordered:
+            optimal_loss[trajectory.steps_of(replayed.epoch)] = replayed.optimal_loss
+    return replace(training, trajectory=trajectory, optimal_loss=optimal_loss)
 
 
 def snapshot_bytes(session: Session) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from trajreg.metrics.partial import PartialTable
 from trajreg.metrics.regularity import regularity
 from trajreg.trajectory.distances import Distances, flatten_into, step_terms
 
@@ -113,13 +114,14 @@ class ReplayedEpoch:
     """One epoch that was run again: its distances (as in `Distances`, over its steps) and how well it landed.
 
     deviation: the largest absolute difference between the state in which the replay ended and the next snapshot, or between
-    losses; 0 only when they are the same bits, and only then the epoch is exact. optimal_loss: (B,) ℓ*_t, or 0.
+    losses; 0 only when they are the same bits, and only then the epoch is exact. optimal_loss: (B,) the losses of its mini-batches
+    at θ_T, where they were asked for.
     """
 
     epoch: int
     distances: Distances
     deviation: float
-    optimal_loss: np.ndarray | float = 0.0
+    optimal_loss: np.ndarray | None = None
 
     @property
     def exact(self) -> bool:
@@ -129,28 +131,46 @@ class ReplayedEpoch:
 
 @dataclass(frozen=True)
 class ReplayTrajectory:
-    """A trajectory known at the steps of the epochs that were replayed; loss and learning rate are known at all T steps."""
+    """A trajectory known at the steps of the epochs that were replayed; loss and learning rate are known at all T steps.
+
+    boundary_sq: (num_epochs + 1,) ‖θ_t − θ_T‖² where epochs begin, and at the end; None where all epochs are to be replayed.
+    """
 
     loss: np.ndarray
     lr: np.ndarray
     steps_per_epoch: int
+    boundary_sq: np.ndarray | None = None
     replays: tuple[ReplayedEpoch, ...] = ()
     iterates: None = None
     estimator: ClassVar[str] = "replay"
 
-    def regularity(self) -> pd.DataFrame:
+    def regularity(self, optimal_loss: float | np.ndarray = 0.0) -> pd.DataFrame:
         """γ and its companions, the columns of `trajreg.regularity`: one row a step of a replayed epoch, none for other steps."""
-        return pd.concat([self._epoch(replay) for replay in self.replays], ignore_index=True)
+        optimal_loss = np.broadcast_to(optimal_loss, self.loss.shape)
+        return pd.concat([self._epoch(replay, optimal_loss) for replay in self.replays], ignore_index=True)
 
-    def _epoch(self, replay: ReplayedEpoch) -> pd.DataFrame:
-        first = (replay.epoch - 1) * self.steps_per_epoch
-        steps, known = slice(first, first + self.steps_per_epoch), replay.distances
+    def known(self, optimal_loss: float | np.ndarray = 0.0) -> PartialTable:
+        """The same rows, and what is known between them: distances where epochs begin, learning rates and gaps."""
+        distance_sq = np.full(len(self.loss) + 1, np.nan)
+        distance_sq[-1] = 0.0
+        if self.boundary_sq is not None:
+            distance_sq[:: self.steps_per_epoch] = self.boundary_sq
+        for replay in self.replays:
+            distance_sq[:-1][self.steps_of(replay.epoch)] = replay.distances.distance_sq[:-1]
+        return PartialTable(self.regularity(optimal_loss), distance_sq, self.lr, self.loss - optimal_loss)
+
+    def steps_of(self, epoch: int) -> slice:
+        """The steps of this epoch (from 1 on)."""
+        return slice((epoch - 1) * self.steps_per_epoch, epoch * self.steps_per_epoch)
+
+    def _epoch(self, replay: ReplayedEpoch, optimal_loss: np.ndarray) -> pd.DataFrame:
+        steps, known = self.steps_of(replay.epoch), replay.distances
         table = regularity(
             distance_sq=known.distance_sq,
             update_sq=known.update_sq,
             loss=self.loss[steps],
             lr=self.lr[steps],
-            optimal_loss=replay.optimal_loss,
+            optimal_loss=optimal_loss[steps],
             inner=known.inner,
         )
-        return table.assign(step=table["step"] + first)
+        return table.assign(step=table["step"] + steps.start)
