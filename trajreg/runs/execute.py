@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 
 from trajreg.data.load import load
+from trajreg.errors import InputError
 from trajreg.metrics.aggregate import over_stretches, summarise
 from trajreg.runs.fingerprint import fingerprint, identity
 from trajreg.runs.provenance import machine, source
 from trajreg.runs.store import RunStore
 from trajreg.training.loop import train
-from trajreg.training.replay import Replayer, train_with_snapshots, with_replays
+from trajreg.training.replay import Replayer, snapshot_bytes, train_with_snapshots, with_replays
 from trajreg.training.result import Training
-from trajreg.training.session import Progress
+from trajreg.training.session import Progress, Session
 from trajreg.training.snapshots import Snapshots
 from trajreg.training.spec import TrainSpec
 from trajreg.trajectory.replay import ReplayedEpoch, ReplayTrajectory
@@ -66,6 +67,15 @@ def train_stage(spec: TrainSpec, store: RunStore, progress: Progress, say: Calla
     else:
         training = train(spec, data, progress)
     return Trained(training, data.checksum, time.perf_counter() - started)
+
+
+def snapshot_room(spec: TrainSpec, store: RunStore) -> int:
+    """Bytes of the epoch snapshots that this run has still to write; 0 of one that cannot be trained, which says so then."""
+    try:
+        session = Session(spec, _load(spec.data))
+    except InputError:
+        return 0
+    return (spec.num_epochs + 1 - _snapshots(spec, store).count()) * snapshot_bytes(session)
 
 
 def replay_stage(spec: TrainSpec, store: RunStore, epoch: int) -> tuple[ReplayedEpoch, float]:
