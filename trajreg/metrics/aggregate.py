@@ -59,7 +59,7 @@ def summarise(steps: pd.DataFrame, num_steps: int | None = None) -> dict[str, fl
 
     The distribution of γ_t over the steps is gamma_min, gamma_low (5 %), gamma_median, gamma_high (95 %) and gamma_positive (fraction
     above 0): every step counts once, steps without a γ not at all. gamma itself is gap-weighted; over the whole run it is
-    d_0² / (2 Σ η gap) and knows nothing of that distribution.
+    d_0² / (2 Σ η gap), where all gaps are positive, and knows nothing of that distribution.
 
     `num_steps` is T where a row of `steps` is an epoch. Where only some steps have a row, `metrics.partial` has the numbers.
     """

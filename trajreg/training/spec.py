@@ -44,7 +44,9 @@ class RecordSpec(Spec):
     keep_iterates (`store`): every θ_t stays in the run's folder.
     optimum: ℓ*_t is zero (the over-parameterised setting), or the mini-batch's loss at the endpoint, ℓ_{ξ_t}(θ_T): exact for a
         forward pass a step (endpoint), or from one pass over the data in eval mode (endpoint_eval), which is the same without batch
-        norm and dropout and an approximation with them. Tables and manifest say `endpoint_eval (approximate)` then.
+        norm and dropout and an approximation with them. Tables and manifest say `endpoint_eval (approximate)` then. A gap
+        ℓ_t − ℓ*_t that is not positive, which ℓ* at the endpoint makes possible, leaves γ_t NaN and that step out of ratios of sums;
+        estimator `epoch` and epochs that are not replayed count it.
     num_sketch (`sketch`, `auto`): numbers kept of a step, None is the recorder's default.
     epochs (`replay`): which to run again, "all", {every: k} or a list of numbers from 1 on.
     keep_snapshots (`replay`): they stay in the run's folder.
