@@ -1,6 +1,7 @@
 """Runs with estimator `replay` in the store and through the launcher."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 from trajreg.errors import InputError
 from trajreg.runs import launch as launching
-from trajreg.runs.execute import execute, replay_stage, train_stage
+from trajreg.runs.execute import execute, replay_stage, snapshot_room, train_stage
 from trajreg.runs.fingerprint import fingerprint
 from trajreg.runs.launch import RunsFailed, launch
 from trajreg.runs.store import RunStore
@@ -122,3 +123,44 @@ def test_one_run_gets_as_many_workers_as_it_has_epochs_to_replay(store, monkeypa
     steps = store.load(fingerprint(spec(optimum="endpoint"))).steps()
     assert (steps["gap"] < steps["loss"]).all()
     assert np.isfinite(steps["distance"]).all()
+
+
+def several(count, **record):
+    return [spec(**record).model_copy(update={"seed": seed, "num_epochs": 1}) for seed in range(count)]
+
+
+def test_no_more_runs_are_under_way_than_workers_and_one(store, monkeypatch):
+    under_way, most = [], []
+    in_stages = launching._in_stages
+
+    def counted(one, *rest):
+        under_way.append(one.seed)
+        most.append(len(under_way))
+        in_stages(one, *rest)
+        under_way.remove(one.seed)
+
+    monkeypatch.setattr(launching, "_in_stages", counted)
+    assert launch(several(5), store, workers=1) == 5
+    assert max(most) == 2
+
+
+@pytest.mark.parametrize(("keep", "runs_at_once"), [(False, 2), (True, 4)])
+def test_the_disk_of_all_runs_under_way_is_announced_and_refused(store, monkeypatch, keep, runs_at_once):
+    specs = several(4, keep_snapshots=keep)
+    room = runs_at_once * snapshot_room(specs[0], store)
+    usage = shutil.disk_usage("/")._replace(free=room - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    wanted = (
+        rf"snapshots of 4 runs, {4 * keep} of them kept, need up to {room:,} bytes at once, {room - 1:,} are available"
+    )
+    with pytest.raises(InputError, match=wanted):
+        launch(specs, store, workers=1)
+    assert store.fingerprints() == []
+    assert not list(store.root.glob(".snapshots*"))
+
+
+def test_a_run_that_cannot_be_trained_fails_alone(store):
+    impossible = spec().model_copy(update={"batch_size": 61})
+    with pytest.raises(RunsFailed, match=r"1 of 2 runs failed.*\n.*batch_size = 61 is larger"):
+        launch([*several(1), impossible], store, workers=1)
+    assert store.fingerprints() == [fingerprint(several(1)[0])]

@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch.nn import functional
 
+import trajreg.trajectory.replay
 from trajreg.data.load import load
 from trajreg.errors import InputError
 from trajreg.runs.execute import tabulate
 from trajreg.training.loop import train
-from trajreg.training.replay import replay_epoch, snapshot_bytes, train_with_snapshots, with_replays
+from trajreg.training.replay import Replayer, snapshot_bytes, train_with_snapshots, with_replays
 from trajreg.training.session import Session
 from trajreg.training.snapshots import Snapshots
 from trajreg.training.spec import TrainSpec
@@ -73,17 +74,97 @@ def test_agreement_of_the_exact_estimators(model, optimizer, device):
     np.testing.assert_allclose([one.update_sq.sum() for one in known], lengths, rtol=1e-10)
 
 
-def test_chosen_epochs_only():
-    whole, some = run("replay"), spec(record={"estimator": "replay", "epochs": [2]})
-    training = train(some, load(some.data))
-    steps = training.regularity()
+@pytest.mark.parametrize("rows", [0, 1, 2, 3])
+def test_the_size_of_a_block_moves_no_bit(rows, monkeypatch):
+    store = run("store")
+    monkeypatch.setattr(trajreg.trajectory.replay, "BLOCK_BYTES", 4 * rows * store.num_weights)
+    assert store.regularity().equals(run("replay").regularity())
+
+
+def test_epochs_are_replayed_in_any_order_and_after_one_that_was_broken_off(trained, monkeypatch):
+    one, data, snapshots, _ = trained
+    replayer = Replayer(one, data, snapshots)
+    alone = [Replayer(one, data, snapshots).replay(epoch) for epoch in (1, 2, 3)]
+    state = Session.state
+    monkeypatch.setattr(Session, "state", lambda session: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        replayer.replay(1)
+    monkeypatch.setattr(Session, "state", state)
+    for epoch in (3, 1, 2, 1):
+        again, expected = replayer.replay(epoch), alone[epoch - 1]
+        assert again.exact
+        np.testing.assert_array_equal(again.optimal_loss, expected.optimal_loss)
+        for name in ("distance_sq", "update_sq", "inner"):
+            np.testing.assert_array_equal(getattr(again.distances, name), getattr(expected.distances, name))
+
+
+def test_a_snapshot_changed_between_two_replays_is_named(trained):
+    one, data, snapshots, _ = trained
+    replayer = Replayer(one, data, snapshots)
+    assert replayer.replay(1).exact
+    path = snapshots.folder / "epoch-000001.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    for epoch in (1, 2):
+        with pytest.raises(InputError, match=r"epoch-000001.safetensors was changed since it was written"):
+            replayer.replay(epoch)
+
+
+def test_losses_that_are_no_numbers_are_not_called_exact(trained):
+    one, data, snapshots, _ = trained
+    log = snapshots.log(2)
+    snapshots.write(2, snapshots.read(2), log | {"loss": [*log["loss"][:-1], float("nan")]})
+    assert Replayer(one, data, snapshots).replay(2).deviation == float("inf")
+
+
+def some_epochs(epochs, optimum="zero", **changes):
+    """A training of which these epochs are replayed, and its tables."""
+    one = spec(record={"estimator": "replay", "epochs": epochs, "optimum": optimum}, **changes)
+    training = train(one, load(one.data))
+    return training, *tabulate(training)
+
+
+def test_chosen_epochs_have_steps_and_the_others_what_their_ends_tell():
+    whole, store = run("replay"), tabulate(run("store"))
+    training, epochs, steps, summary = some_epochs([2])
     assert list(steps["step"]) == [3, 4, 5]
-    assert steps.equals(whole.regularity().iloc[3:6].reset_index(drop=True))
-    epochs, _, summary = tabulate(training)
+    assert training.regularity().equals(whole.regularity().iloc[3:6].reset_index(drop=True))
+    np.testing.assert_allclose(epochs["gamma"], store[0]["gamma"], rtol=1e-10)
+    np.testing.assert_allclose(epochs["rate"], store[0]["rate"], rtol=1e-10)
+    np.testing.assert_array_equal(epochs["distance"], store[1]["distance"][::3])
+    assert list(epochs["estimator"]) == ["epoch", "replay", "epoch"]
+    for name in ("gamma_walk", "gamma_excess", "gamma_median", "cosine", "deviation"):
+        assert list(epochs[name].notna()) == [False, True, False]
+    assert summary.keys() == store[2].keys()
+    assert summary["gamma"] == pytest.approx(store[2]["gamma"], rel=1e-10)
+    assert summary["initial_distance"] == store[2]["initial_distance"]
+    assert np.isnan(summary["gamma_median"])
+
+
+def test_an_epochs_numbers_do_not_depend_on_what_else_is_replayed():
+    (_, all_three, _, _), (_, first, _, _), (_, second, _, _) = (some_epochs(chosen) for chosen in ("all", [1], [2]))
+    assert first.iloc[2].equals(second.iloc[2])
+    assert first.iloc[0].equals(all_three.iloc[0])
+    assert second.iloc[1].equals(all_three.iloc[1])
+    assert list(first.columns) == list(all_three.columns)
+
+
+def test_without_a_gap_an_epoch_that_is_not_replayed_has_its_distance_and_no_gamma():
+    _, epochs, _, summary = some_epochs([2], "endpoint")
     assert list(epochs["gamma"].notna()) == [False, True, False]
-    assert list(epochs["deviation"].notna()) == [False, True, False]
-    assert np.isnan(summary["initial_distance"])
-    assert summary["gamma"] == pytest.approx(epochs["gamma"][1])
+    assert np.isnan(summary["gamma"])
+    assert epochs["distance"].notna().all()
+    assert summary["initial_distance"] == epochs["distance"][0]
+
+
+def test_one_pass_at_the_endpoint_gives_every_epoch_its_gamma():
+    model = {"name": "mlp", "hidden": [16]}
+    _, epochs, steps, summary = some_epochs([2], "endpoint_eval", model=model)
+    whole = tabulate(run("store", "endpoint_eval", model=model))
+    assert (whole[1]["gap"] > 0).all()
+    assert steps["gamma"].equals(whole[1]["gamma"][3:6].reset_index(drop=True))
+    np.testing.assert_allclose(epochs["gamma"], whole[0]["gamma"], rtol=1e-10)
+    assert summary["gamma"] == pytest.approx(whole[2]["gamma"], rel=1e-10)
+    assert set(epochs["optimum"]) == {"endpoint_eval"}
 
 
 def test_every_other_epoch_from_the_first():
@@ -94,7 +175,7 @@ def test_every_other_epoch_from_the_first():
 
 def test_the_endpoint_loss_is_the_mini_batchs_own_forward_pass(trained):
     one, data, snapshots, training = trained
-    replayed = replay_epoch(one, data, snapshots, 2)
+    replayed = Replayer(one, data, snapshots).replay(2)
     session, log = Session(one, data), StepLog()
     with session.running():
         session.restore(snapshots.read(1))
@@ -124,7 +205,7 @@ def test_a_tampered_snapshot_with_a_right_checksum_is_not_called_exact(trained):
     weights = {**state.tensors}
     weights["model.0.weight"] = weights["model.0.weight"] + 0.5
     snapshots.write(1, replace(state, tensors=weights), snapshots.log(1))
-    landed, left, clean = (replay_epoch(one, data, snapshots, epoch) for epoch in (1, 2, 3))
+    landed, left, clean = (Replayer(one, data, snapshots).replay(epoch) for epoch in (1, 2, 3))
     assert landed.deviation == pytest.approx(0.5, abs=1e-6)
     assert not landed.exact
     assert left.deviation > 0
@@ -137,7 +218,7 @@ def test_a_replay_that_draws_another_order_is_not_called_exact(trained):
     state = snapshots.read(1)
     tensors = state.tensors | {"random.order": torch.Generator().manual_seed(9).get_state()}
     snapshots.write(1, replace(state, tensors=tensors), snapshots.log(1))
-    assert replay_epoch(one, data, snapshots, 2).deviation == float("inf")
+    assert Replayer(one, data, snapshots).replay(2).deviation == float("inf")
 
 
 def test_a_changed_byte_stops_the_replay(trained):
@@ -147,7 +228,7 @@ def test_a_changed_byte_stops_the_replay(trained):
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"epoch-000003.safetensors was changed since it was written"):
-        replay_epoch(one, data, snapshots, 1)
+        Replayer(one, data, snapshots)
 
 
 def test_a_training_that_was_killed_goes_on_from_its_last_snapshot(trained, tmp_path):
@@ -207,7 +288,7 @@ def test_a_replayed_training_that_diverges_ends_cleanly():
         ({"epochs": [1]}, "epochs and keep_snapshots need estimator replay"),
         ({"keep_snapshots": True}, "epochs and keep_snapshots need estimator replay"),
         ({"estimator": "replay", "keep_iterates": True}, "keep_iterates needs estimator store"),
-        ({"optimum": "best"}, "optimum = 'best': input should be 'zero' or 'endpoint'"),
+        ({"optimum": "best"}, "optimum = 'best': input should be 'zero', 'endpoint' or 'endpoint_eval'"),
     ],
 )
 def test_wrong_records_are_named(record, message):

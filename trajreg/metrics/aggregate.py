@@ -21,8 +21,11 @@ def over_stretches(steps: pd.DataFrame, stretch: np.ndarray) -> pd.DataFrame:
         cosine (median over steps) and cosine_walk (median of ‖θ_t − θ_{t+1}‖ / d_t, the cosine that a random walk with the same step
         lengths is expected to have, because the end point contains the step itself). A stretch without a defined γ has NaN.
 
-    Steps weigh lr·gap. Where groups have learning rates of their own, lr is their mean over weights, and the ratio of sums follows from
-    the distances at the ends of the stretch (Identity B) as long as the groups' rates keep their ratios over it; else it is only a mean.
+    Steps weigh lr·gap. A step whose gap is not positive has no γ and is left out of numerator and denominator: with ℓ* at the end
+    point some mini-batches lose less than they do there, and then the ratio differs from that of Identity B, (d_a² − d_b²) / (2 Σ η gap)
+    over all steps, which estimator `epoch` and `metrics.partial` give. Where all gaps are positive the two agree.
+    Where groups have learning rates of their own, lr is their mean over weights, and the ratio of sums follows from the distances at
+    the ends of the stretch (Identity B) as long as the groups' rates keep their ratios over it; else it is only a mean.
     """
     weight = (steps["lr"] * steps["gap"]).where(steps["gamma"].notna())
     weighted = steps[list(_SUMS)].mul(weight, axis=0)
@@ -56,17 +59,22 @@ def summarise(steps: pd.DataFrame, num_steps: int | None = None) -> dict[str, fl
 
     The distribution of γ_t over the steps is gamma_min, gamma_low (5 %), gamma_median, gamma_high (95 %) and gamma_positive (fraction
     above 0): every step counts once, steps without a γ not at all. gamma itself is gap-weighted; over the whole run it is
-    d_0² / (2 Σ η gap) and knows nothing of that distribution.
+    d_0² / (2 Σ η gap), where all gaps are positive, and knows nothing of that distribution.
 
-    `num_steps` is T where `steps` has not a row for each step: one an epoch, or those of some epochs only. A phase without a row
-    is left out, and the initial distance NaN without step 0.
+    `num_steps` is T where a row of `steps` is an epoch. Where only some steps have a row, `metrics.partial` has the numbers.
     """
-    whole = over_stretches(steps, np.zeros(len(steps), dtype=int)).iloc[0].to_dict()
+    whole = over_stretches(steps, np.zeros(len(steps), dtype=int))
     phases = over_stretches(steps, phase_of(steps, num_steps))
+    initial_distance = steps["distance"].where(steps["step"] == 0).iloc[0]
+    return summary_of(whole, phases, steps["gamma"].min(), initial_distance)
+
+
+def summary_of(
+    whole: pd.DataFrame, phases: pd.DataFrame, gamma_min: float, initial_distance: float
+) -> dict[str, float]:
+    """`summarise` from its parts: the one row of the whole trajectory, a row a phase, and two numbers more."""
+    result = whole.iloc[0].to_dict()
     for phase in phases.index:
-        whole |= {f"{name}_{phase}": phases.loc[phase, name] for name in phases.columns}
-    extremes = {
-        "gamma_min": steps["gamma"].min(),
-        "initial_distance": steps["distance"].where(steps["step"] == 0).iloc[0],
-    }
-    return {name: float(value) for name, value in (whole | extremes).items()}
+        result |= {f"{name}_{phase}": phases.loc[phase, name] for name in phases.columns}
+    extremes = {"gamma_min": gamma_min, "initial_distance": initial_distance}
+    return {name: float(value) for name, value in (result | extremes).items()}

@@ -36,7 +36,7 @@ def regularity(
         One row a step: step, lr, loss, gap = ℓ_t − ℓ*_t, distance = d_t, update_norm = ‖U_t‖, inner_product = ⟨θ_t − θ_T, U_t⟩,
         cosine = inner_product / (d_t ‖U_t‖), gamma = (inner_product − η_t ‖U_t‖²/2) / gap, rate = η_t·gamma,
         gamma_walk = (η_t ‖U_t‖²/2) / gap (a random walk with the same step lengths), gamma_excess = gamma − gamma_walk.
-        NaN, never inf, where a gap is not positive, a learning rate is 0 or a length vanishes.
+        NaN, never inf, where a gap is not positive (with ℓ* at the end point some are), a learning rate is 0 or a length vanishes.
 
     Groups with learning rates of their own (ours): distance_sq (T+1, G), update_sq, inner and lr (T, G). Group g's part of U_t is its
     part of θ_t − θ_{t+1} over its own η_g, and η‖U‖² becomes Σ_g η_g ‖U_g‖²: gamma = Σ_g (inner_g − update_sq_g/2) / η_g / gap.

@@ -3,8 +3,10 @@
 import multiprocessing
 import os
 import queue
+import shutil
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -34,9 +36,10 @@ def launch(specs: list[TrainSpec], store: RunStore, workers: int | None = None) 
     """Train what is missing, and return how many runs that were.
 
     The epochs that a run with estimator `replay` runs again are jobs of the same pool as soon as it is trained, one each: the
-    replay of a single run uses all workers.
+    replay of a single run uses all workers. No more such runs than workers and one are under way at once, which bounds the disk that
+    their snapshots take; it is announced and, where it is not there, refused before anything is trained.
     `workers` defaults to one a core, or one a GPU where the runs ask for cuda. Raises RunsFailed after all others have
-    finished, InputError when cuda is asked for and not there.
+    finished, InputError when cuda or that disk is not there.
     """
     todo = missing(specs, store)
     if not todo:
@@ -50,10 +53,12 @@ def launch(specs: list[TrainSpec], store: RunStore, workers: int | None = None) 
         slots.put(devices[worker % len(devices)])
     failures = []
     with (
-        _Display(todo, events),
+        _Display(todo, events) as display,
         ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(events, slots)) as pool,
-        ThreadPoolExecutor(len(todo)) as stages,
+        # each run under way has at least one job in the pool: no worker is idle while runs are left
+        ThreadPoolExecutor(workers + 1) as stages,
     ):
+        _refuse_without_disk(todo, store, pool, workers + 1, display.say)
         # the longest first, so that none is left running alone at the end
         longest_first = sorted(todo.items(), key=lambda item: -item[1].num_epochs * item[1].model.width)
         futures = {}
@@ -78,6 +83,28 @@ def _in_stages(spec: TrainSpec, store: RunStore, pool: ProcessPoolExecutor, even
             jobs = [pool.submit(_replay, spec, store.root, epoch) for epoch in trained.to_replay]
             pool.submit(_finish, store.root, trained, [job.result() for job in jobs]).result()
     events.put((name, None, ""))
+
+
+def _refuse_without_disk(
+    todo: dict[str, TrainSpec], store: RunStore, pool: ProcessPoolExecutor, at_once: int, say: Callable[[str], None]
+) -> None:
+    """InputError unless there is room for the snapshots of all runs that keep them and of the `at_once` largest others."""
+    replayed = [spec for spec in todo.values() if spec.record.estimator == "replay"]
+    if len(replayed) < 2:
+        return  # a run alone tells of its snapshots itself
+    sizes = list(pool.map(_snapshot_room, replayed, [store.root] * len(replayed)))
+    kept = [size for size, spec in zip(sizes, replayed, strict=True) if spec.record.keep_snapshots]
+    passing = [size for size, spec in zip(sizes, replayed, strict=True) if not spec.record.keep_snapshots]
+    needed = sum(kept) + sum(sorted(passing)[-at_once:])
+    store.root.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(store.root).free
+    what = (
+        f"estimator 'replay': the snapshots of {len(replayed)} runs, {len(kept)} of them kept, need up to {needed:,} bytes "
+        f"at once, {free:,} are available in {store.root}"
+    )
+    if needed > free:
+        raise InputError(f"{what}; keep no snapshots, use fewer workers, or estimator 'sketch' or 'epoch'")
+    say(what)
 
 
 def _failure(future: Future, name: str) -> list[str]:
@@ -129,6 +156,12 @@ def _train(spec: TrainSpec, root: Path):
     )
 
 
+def _snapshot_room(spec: TrainSpec, root: Path) -> int:
+    from trajreg.runs.execute import snapshot_room
+
+    return snapshot_room(spec, RunStore(root))
+
+
 def _replay(spec: TrainSpec, root: Path, epoch: int):
     from trajreg.runs.execute import replay_stage
 
@@ -172,6 +205,10 @@ class _Display:
         self._thread.join()
         self._bar.close()
 
+    def say(self, text: str) -> None:
+        """Print a message above the bar."""
+        self._bar.write(text, file=sys.stderr)
+
     def _follow(self) -> None:
         while True:
             try:
@@ -183,8 +220,8 @@ class _Display:
             self._note(name, epoch, text)
 
     def _note(self, name: str | None, epoch: int | None, text: str) -> None:
-        if name is None:  # a message
-            self._bar.write(text, file=sys.stderr)
+        if name is None:
+            self.say(text)
         elif epoch is None:  # the run is stored; a diverged one had fewer epochs
             self._done += 1
             self._bar.update(self._epochs_left.pop(name))

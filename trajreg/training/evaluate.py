@@ -22,6 +22,28 @@ def num_correct(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
+def sample_losses(
+    model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor, task: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(N,) the loss of each sample in eval mode, and (N,) how many terms it sums (pixels with a class, outputs), float64 on the CPU.
+
+    Σ losses / Σ terms over a mini-batch is its mean loss, `loss_function`, of a net whose outputs are the same in both modes.
+    """
+    was_training = model.training
+    model.eval()
+    batch, sums, counts = _batch_size(inputs), [], []
+    for some, wanted in zip(inputs.split(batch), targets.split(batch), strict=True):
+        if task == "regression":
+            terms, known = functional.mse_loss(model(some), wanted, reduction="none") / 2, torch.ones_like(wanted)
+        else:
+            terms, known = functional.cross_entropy(model(some), wanted, reduction="none"), wanted >= 0
+        sums.append(terms.double().view(len(some), -1).sum(dim=1).cpu())
+        counts.append(known.double().view(len(some), -1).sum(dim=1).cpu())
+    model.train(was_training)
+    return torch.cat(sums), torch.cat(counts)
+
+
+@torch.no_grad()
 def evaluate(model: nn.Module, data: Dataset) -> dict[str, float]:
     """Loss and, where there are classes, accuracy on the test set in eval mode; mean IoU too for segmentation.
 
@@ -32,7 +54,7 @@ def evaluate(model: nn.Module, data: Dataset) -> dict[str, float]:
     model.eval()
     loss_of, classes = loss_function(data.task), data.num_classes
     total, count, confusion = 0.0, 0, torch.zeros(classes * classes, dtype=torch.int64)
-    batch = max(1, EVAL_VALUES // data.test_inputs[0].numel())
+    batch = _batch_size(data.test_inputs)
     for inputs, targets in zip(data.test_inputs.split(batch), data.test_targets.split(batch), strict=True):
         outputs = model(inputs)
         known = torch.ones_like(targets, dtype=torch.bool) if data.task == "regression" else targets >= 0
@@ -50,3 +72,7 @@ def evaluate(model: nn.Module, data: Dataset) -> dict[str, float]:
         union = counts.sum(0) + counts.sum(1) - counts.diag()
         result["test_mean_iou"] = float((counts.diag() / union)[union > 0].mean())
     return result
+
+
+def _batch_size(inputs: torch.Tensor) -> int:
+    return max(1, EVAL_VALUES // inputs[0].numel())

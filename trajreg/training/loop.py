@@ -5,12 +5,12 @@ import tempfile
 import numpy as np
 
 from trajreg.data.dataset import Dataset
+from trajreg.training.optimum import optimal_losses
 from trajreg.training.replay import train_and_replay
 from trajreg.training.result import Training, describe
 from trajreg.training.session import Progress, Session
 from trajreg.training.snapshots import Snapshots
 from trajreg.training.spec import TrainSpec
-from trajreg.training.streams import generator
 from trajreg.trajectory.recorder import TrajectoryRecorder
 
 
@@ -42,16 +42,5 @@ def train(spec: TrainSpec, data: Dataset, progress: Progress = lambda epoch, los
         trajectory = recorder.finish(spec.record.keep_iterates) if finite else None
     finally:
         recorder.close()
-    optimal_loss = endpoint_losses(session) if finite and spec.record.optimum == "endpoint" else 0.0
+    optimal_loss = optimal_losses(session) if finite else 0.0
     return describe(session, epochs, losses, trajectory, optimal_loss)
-
-
-def endpoint_losses(session: Session) -> np.ndarray:
-    """(T,) ℓ_{ξ_t}(θ_T) of a finished training: T forward passes in train mode.
-
-    ξ_t is the mini-batch with its dropout mask. Nothing but training's forward passes draws from the two streams, so that from
-    their start the passes at θ_T meet the same mini-batches and the same masks. Exact under batch norm as well.
-    """
-    session.order = generator(session.spec.seed, "order")
-    with session.running():
-        return np.concatenate([session.losses_here() for _ in range(session.spec.num_epochs)])

@@ -11,11 +11,12 @@ import torch
 
 from trajreg.data.dataset import Dataset
 from trajreg.training.optimizers import make_optimizer
+from trajreg.training.optimum import optimal_losses
 from trajreg.training.result import Training, describe
 from trajreg.training.session import Progress, Session
 from trajreg.training.snapshots import Snapshots, restore_streams
 from trajreg.training.spec import TrainSpec
-from trajreg.trajectory.replay import EpochReplay, ReplayedEpoch, ReplayTrajectory, StepLog
+from trajreg.trajectory.replay import EpochReplay, Reduction, ReplayedEpoch, ReplayTrajectory, StepLog
 
 STATE_BYTES = 16 * 2**10  # an upper bound of a snapshot's random streams, numbers, names, and the log of its steps
 
@@ -25,15 +26,18 @@ def train_and_replay(
 ) -> Training:
     """Train, and run the chosen epochs again one after the other; the snapshots stay. Raises as `train`."""
     training = train_with_snapshots(spec, data, snapshots, progress, say)
-    chosen = () if training.diverged else spec.replayed_epochs()
-    return with_replays(training, [replay_epoch(spec, data, snapshots, epoch) for epoch in chosen])
+    if training.diverged:
+        return training
+    replayer = Replayer(spec, data, snapshots)
+    return with_replays(training, [replayer.replay(epoch) for epoch in spec.replayed_epochs()])
 
 
 def train_with_snapshots(
     spec: TrainSpec, data: Dataset, snapshots: Snapshots, progress: Progress, say: Callable[[str], None] = print
 ) -> Training:
-    """Train and keep the state before the first and after each epoch; the trajectory has losses and no replayed epoch yet.
+    """Train and keep the state before the first and after each epoch; the trajectory has no replayed epoch yet.
 
+    It has losses, and the distances where epochs begin unless all epochs are to be replayed, which finds them as well.
     Where `snapshots` has some of this spec already, the training goes on from the last of them. The disk they take is announced
     to `say`, and refused with InputError when it is not there, before anything is trained.
     """
@@ -56,33 +60,55 @@ def train_with_snapshots(
             snapshots.write(0, session.state())
         epochs = session.fit(log, progress, [one["row"] for one in logs], keep)
     losses = log.losses()
-    finite = np.isfinite(losses).all() and session.finite()
-    trajectory = ReplayTrajectory(losses, np.array(log.lr), steps) if finite else None
-    return describe(session, epochs, losses, trajectory)
+    if not (np.isfinite(losses).all() and session.finite()):
+        return describe(session, epochs, losses, None)
+    some_only = len(spec.replayed_epochs()) < spec.num_epochs
+    boundary_sq = _boundary_distances(session, snapshots) if some_only else None
+    # the loss at θ_T with the masks of dropout is known once an epoch is replayed
+    optimal_loss = np.full(len(losses), np.nan) if spec.record.optimum == "endpoint" else optimal_losses(session)
+    trajectory = ReplayTrajectory(losses, np.array(log.lr), steps, boundary_sq)
+    return describe(session, epochs, losses, trajectory, optimal_loss)
 
 
-def replay_epoch(spec: TrainSpec, data: Dataset, snapshots: Snapshots, epoch: int) -> ReplayedEpoch:
-    """Run this epoch (from 1 on) again from its snapshot, by the code it was trained by, and compare it with the next snapshot.
+def _boundary_distances(session: Session, snapshots: Snapshots) -> np.ndarray:
+    """(num_epochs + 1,) ‖θ_t − θ_T‖² of all snapshots, float64: the bits that a replay from there finds."""
+    states = (snapshots.read(number) for number in range(session.spec.num_epochs, -1, -1))
+    end = session.theta(next(states)).double()
+    offsets = (session.theta(state).double().sub_(end) for state in states)
+    return np.array([0.0, *(float(torch.dot(offset, offset)) for offset in offsets)])[::-1].copy()
 
-    With `optimum: endpoint` its mini-batches are then passed forward at θ_T, with the dropout masks they were trained with.
+
+class Replayer:
+    """Runs epochs of a training again, in any order; what they share (the net, θ_T, room for iterates) is made and read once.
+
     Raises InputError when a snapshot it needs is missing or was changed.
     """
-    start, landing, end = (snapshots.read(number) for number in (epoch - 1, epoch, spec.num_epochs))
-    session = Session(spec, data)
-    with session.running():
-        session.restore(start)
-        recorder = EpochReplay(session.weights, session.theta(end))
-        session.epoch(recorder)
-        distances = recorder.finish()
-        deviation = session.state().deviation(landing)
-        optimal_loss = 0.0
-        if spec.record.optimum == "endpoint":
-            session.restore(end)
-            restore_streams(start, session.order)
-            optimal_loss = session.losses_here()
-    trained = np.array(snapshots.log(epoch)["loss"])
-    deviation = max(deviation, float(np.abs(recorder.losses() - trained).max()))
-    return ReplayedEpoch(epoch, distances, deviation, optimal_loss)
+
+    def __init__(self, spec: TrainSpec, data: Dataset, snapshots: Snapshots):
+        self._end = snapshots.read(spec.num_epochs)
+        self._snapshots, self._session = snapshots, Session(spec, data)
+        self._reduction = Reduction(self._session.theta(self._end), self._session.steps_per_epoch)
+
+    def replay(self, epoch: int) -> ReplayedEpoch:
+        """Run this epoch (from 1 on) again from its snapshot, by the code it was trained by; compare it with the next snapshot.
+
+        With `optimum: endpoint` its mini-batches are then passed forward at θ_T, with the dropout masks they were trained with.
+        """
+        session, start, landing = self._session, self._snapshots.read(epoch - 1), self._snapshots.read(epoch)
+        with session.running():
+            session.restore(start)
+            recorder = EpochReplay(session.weights, self._reduction)
+            session.epoch(recorder)
+            distances = recorder.finish()
+            deviation = session.state().deviation(landing)
+            optimal_loss = None
+            if session.spec.record.optimum == "endpoint":
+                session.restore(self._end)
+                restore_streams(start, session.order)
+                optimal_loss = session.losses_here()
+        differences = np.abs(recorder.losses() - np.array(self._snapshots.log(epoch)["loss"]))
+        deviation = max(deviation, float(differences.max()) if np.isfinite(differences).all() else float("inf"))
+        return ReplayedEpoch(epoch, distances, deviation, optimal_loss)
 
 
 def with_replays(training: Training, replays: Iterable[ReplayedEpoch]) -> Training:
@@ -90,7 +116,12 @@ def with_replays(training: Training, replays: Iterable[ReplayedEpoch]) -> Traini
     if not isinstance(training.trajectory, ReplayTrajectory):
         return training
     ordered = tuple(sorted(replays, key=lambda replayed: replayed.epoch))
-    return replace(training, trajectory=replace(training.trajectory, replays=ordered))
+    trajectory, optimal_loss = replace(training.trajectory, replays=ordered), training.optimal_loss
+    if training.spec.record.optimum == "endpoint":
+        optimal_loss = optimal_loss.copy()
+        for replayed in ordered:
+            optimal_loss[trajectory.steps_of(replayed.epoch)] = replayed.optimal_loss
+    return replace(training, trajectory=trajectory, optimal_loss=optimal_loss)
 
 
 def snapshot_bytes(session: Session) -> int:

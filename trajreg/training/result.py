@@ -18,7 +18,7 @@ class Training:
     `epochs` has a row an epoch: epoch (from 1), step (steps done at its end), train_loss and train_accuracy (means over the
     epoch's mini-batches as they were trained on), test_loss, test_accuracy, and test_mean_iou for segmentation.
     `losses` (T,) are the mini-batch losses, up to and including the first that is not finite.
-    `optimal_loss` is ℓ*: 0, or (T,) with `optimum: endpoint` (a ReplayTrajectory carries its own).
+    `optimal_loss` is ℓ*: 0, or (T,) where it is taken at the end point; NaN at steps where it was not (estimator `replay`).
     """
 
     spec: TrainSpec
@@ -39,10 +39,13 @@ class Training:
         """What the numbers of the trajectory come from: the spec's estimator, or the one that `auto` chose."""
         return self.spec.record.estimator if self.trajectory is None else self.trajectory.estimator
 
+    @property
+    def optimum(self) -> str:
+        """What ℓ* is, in words for tables: the spec's `optimum`, and whether it is only an approximation."""
+        return self.spec.record.optimum + ("" if self.spec.optimum_is_exact else " (approximate)")
+
     def regularity(self) -> pd.DataFrame:
         """γ and its companions, see the trajectory's `regularity`, with the spec's ℓ*."""
-        if isinstance(self.trajectory, ReplayTrajectory):
-            return self.trajectory.regularity()
         return self.trajectory.regularity(self.optimal_loss)
 
 

@@ -115,11 +115,14 @@ class Session:
             buffer.copy_(before)
         return torch.stack(losses).double().cpu().numpy()
 
+    def indices(self) -> torch.Tensor:
+        """(steps_per_epoch, batch_size) the training samples in the mini-batches of the next epoch of the data's order."""
+        order = torch.randperm(len(self.data.train_inputs), generator=self.order)
+        return order[: self.steps_per_epoch * self.batch_size].view(-1, self.batch_size)
+
     def _batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        inputs, targets = self.data.train_inputs, self.data.train_targets
-        indices = torch.randperm(len(inputs), generator=self.order)[: self.steps_per_epoch * self.batch_size]
-        for batch in indices.view(-1, self.batch_size).to(self.spec.device):
-            yield inputs[batch], targets[batch]
+        for batch in self.indices().to(self.spec.device):
+            yield self.data.train_inputs[batch], self.data.train_targets[batch]
 
 
 def _check(spec: TrainSpec, data: Dataset) -> None:

@@ -42,7 +42,11 @@ class RecordSpec(Spec):
 
     estimator: of the distances; auto is store where all iterates fit in memory, else sketch.
     keep_iterates (`store`): every θ_t stays in the run's folder.
-    optimum: ℓ*_t is zero (the over-parameterised setting), or the mini-batch's loss at the endpoint, ℓ_{ξ_t}(θ_T).
+    optimum: ℓ*_t is zero (the over-parameterised setting), or the mini-batch's loss at the endpoint, ℓ_{ξ_t}(θ_T): exact for a
+        forward pass a step (endpoint), or from one pass over the data in eval mode (endpoint_eval), which is the same without batch
+        norm and dropout and an approximation with them. Tables and manifest say `endpoint_eval (approximate)` then. A gap
+        ℓ_t − ℓ*_t that is not positive, which ℓ* at the endpoint makes possible, leaves γ_t NaN and that step out of ratios of sums;
+        estimator `epoch` and epochs that are not replayed count it.
     num_sketch (`sketch`, `auto`): numbers kept of a step, None is the recorder's default.
     epochs (`replay`): which to run again, "all", {every: k} or a list of numbers from 1 on.
     keep_snapshots (`replay`): they stay in the run's folder.
@@ -50,7 +54,7 @@ class RecordSpec(Spec):
 
     estimator: Literal["store", "epoch", "sketch", "auto", "replay"] = "store"
     keep_iterates: bool = False
-    optimum: Literal["zero", "endpoint"] = "zero"
+    optimum: Literal["zero", "endpoint", "endpoint_eval"] = "zero"
     num_sketch: Annotated[int, Field(ge=2)] | None = None
     epochs: Literal["all"] | Every | tuple[int, ...] = "all"
     keep_snapshots: bool = False
@@ -107,6 +111,12 @@ class TrainSpec(Spec):
         if largest > self.num_epochs:
             raise ValueError(f"record.epochs asks for {largest}, but this run has {self.num_epochs} epochs")
         return self
+
+    @property
+    def optimum_is_exact(self) -> bool:
+        """Whether ℓ* is what it is called, up to rounding: not where eval mode stands for batch norm or dropout in train mode."""
+        same_in_both_modes = self.model.norm != "batch" and not self.model.dropout
+        return self.record.optimum != "endpoint_eval" or same_in_both_modes
 
     def replayed_epochs(self) -> tuple[int, ...]:
         """The numbers, from 1 on, of the epochs that estimator `replay` runs again; none with other estimators."""
