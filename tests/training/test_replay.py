@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-import trajreg.trajectory.replay
+import trajreg.trajectory.recent
 from trajreg.data.load import load
 from trajreg.errors import InputError
 from trajreg.runs.execute import tabulate
@@ -77,7 +77,7 @@ def test_agreement_of_the_exact_estimators(model, optimizer, device):
 @pytest.mark.parametrize("rows", [0, 1, 2, 3])
 def test_the_size_of_a_block_moves_no_bit(rows, monkeypatch):
     store = run("store")
-    monkeypatch.setattr(trajreg.trajectory.replay, "BLOCK_BYTES", 4 * rows * store.num_weights)
+    monkeypatch.setattr(trajreg.trajectory.recent, "BLOCK_BYTES", 4 * rows * store.num_weights)
     assert store.regularity().equals(run("replay").regularity())
 
 

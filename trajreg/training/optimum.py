@@ -37,7 +37,7 @@ def endpoint_eval_losses(session: Session) -> np.ndarray:
     seeds (`benchmarks/endpoint.py`):
 
     ResNet-18 (fig02): the gap 8 %, γ 7 % (26 % in the last half), γ of an epoch 8 %, γ of the run 2 %.
-    VGG-11 (fig04):    the gap 75 %, γ 28 % (35 %), γ of an epoch 22 %, γ of the run 16 %; 42 % of its gaps are not positive (of the exact: 17 %).
+    VGG-11 (fig04): the gap 75 %, γ 28 % (35 %), γ of an epoch 22 %, γ of the run 16 %; 42 % of its gaps are not positive (exact: 17 %).
     """
     session.order = generator(session.spec.seed, "order")
     data = session.data

@@ -87,7 +87,7 @@ class Replayer:
     def __init__(self, spec: TrainSpec, data: Dataset, snapshots: Snapshots):
         self._end = snapshots.read(spec.num_epochs)
         self._snapshots, self._session = snapshots, Session(spec, data)
-        self._reduction = Reduction(self._session.theta(self._end), self._session.steps_per_epoch)
+        self._reduction = Reduction(self._session.weights, self._session.theta(self._end))
 
     def replay(self, epoch: int) -> ReplayedEpoch:
         """Run this epoch (from 1 on) again from its snapshot, by the code it was trained by; compare it with the next snapshot.
@@ -97,7 +97,7 @@ class Replayer:
         session, start, landing = self._session, self._snapshots.read(epoch - 1), self._snapshots.read(epoch)
         with session.running():
             session.restore(start)
-            recorder = EpochReplay(session.weights, self._reduction)
+            recorder = EpochReplay(self._reduction)
             session.epoch(recorder)
             distances = recorder.finish()
             deviation = session.state().deviation(landing)

@@ -54,6 +54,10 @@ class Recent:
             self._rows[0].copy_(self.last)
             self._filled = 1
 
+    def clear(self) -> None:
+        """Forget all iterates, also those that were not handed on."""
+        self._filled = 0
+
     def state(self) -> torch.Tensor:
         """The latest iterate as (1, P), or (0, P) before the first; everything before it is handed on."""
         self.flush()

@@ -11,9 +11,8 @@ import torch
 
 from trajreg.metrics.partial import PartialTable
 from trajreg.metrics.regularity import regularity
-from trajreg.trajectory.distances import Distances, flatten_into, step_terms
-
-BLOCK_BYTES = 16 * 2**20
+from trajreg.trajectory.distances import Distances, step_terms
+from trajreg.trajectory.recent import Recent
 
 
 class StepLog:
@@ -38,74 +37,64 @@ class StepLog:
 
 
 class Reduction:
-    """Distances towards a θ_T that is known, on θ's device: iterates are gathered in a block and reduced in float64 when it is full.
-
-    A block is reduced in one go, while θ_T is in the processor's caches: between two steps of training it would have to come back
-    into them each time, which costs two to three times as much.
+    """Distances towards a θ_T that is known, of the iterates of an epoch, reduced in float64 on θ's device.
 
     Args:
+        parameters: the tensors that make up θ.
         end: (P,) θ_T.
-        num_steps: the steps of an epoch, so that the block is no larger than needed; at most BLOCK_BYTES, or one iterate.
     """
 
-    def __init__(self, end: torch.Tensor, num_steps: int):
-        rows = max(1, min(num_steps + 1, BLOCK_BYTES // end.nbytes))
-        self._block = torch.empty((rows, len(end)), dtype=end.dtype, device=end.device)
-        self._end = end.double()
+    def __init__(self, parameters: Sequence[torch.Tensor], end: torch.Tensor):
+        self._recent, self._end = Recent(parameters, end, self._take), end.double()
         self._offset, self._following, self._update = (torch.empty_like(self._end) for _ in range(3))
-        self._gathered, self._started = 0, False
         self._terms: list[torch.Tensor] = []
 
-    def add(self, parameters: Sequence[torch.Tensor]) -> None:
-        """The next iterate."""
-        if self._gathered == len(self._block):
-            self._reduce()
-        flatten_into(self._block[self._gathered], parameters)
-        self._gathered += 1
+    def add(self) -> None:
+        """The next iterate: the parameters as they are."""
+        self._recent.keep()
 
     def finish(self) -> Distances:
         """‖θ_t − θ_T‖² (B+1,), ‖θ_t − θ_{t+1}‖² and ⟨θ_t − θ_T, θ_t − θ_{t+1}⟩ (B,) of the B + 1 iterates."""
-        self._reduce()
+        self._recent.flush()
         terms = torch.stack(self._terms).cpu().numpy()
         last = float(torch.dot(self._offset, self._offset))
         return Distances(np.append(terms[:, 0], last), terms[:, 1].copy(), terms[:, 2].copy())
 
     def restart(self) -> None:
         """Forget the iterates so far."""
-        self._gathered, self._started, self._terms = 0, False, []
+        self._recent.clear()
+        self._terms = []
 
-    def _reduce(self) -> None:
-        for row in self._block[: self._gathered]:
-            self._following.copy_(row).sub_(self._end)
-            if self._started:
-                self._terms.append(step_terms(self._offset, self._following, self._update, [len(self._end)]))
-            self._offset, self._following, self._started = self._following, self._offset, True
-        self._gathered = 0
+    def _take(self, before: torch.Tensor, after: torch.Tensor) -> None:
+        if not self._terms:
+            self._offset.copy_(before).sub_(self._end)
+        self._following.copy_(after).sub_(self._end)
+        self._terms.append(step_terms(self._offset, self._following, self._update, [len(self._end)]))
+        self._offset, self._following = self._following, self._offset
 
 
 class EpochReplay(StepLog):
     """Takes the place of a recorder while the steps of an epoch are run again.
 
     Args:
-        parameters: the tensors that make up θ.
-        reduction: what becomes of their values; it starts anew, also after an epoch that was broken off.
+        reduction: what becomes of the iterates; it starts anew, also after an epoch that was broken off.
     """
 
-    def __init__(self, parameters: Sequence[torch.Tensor], reduction: Reduction):
+    def __init__(self, reduction: Reduction):
         super().__init__()
-        self._parameters, self._reduction = parameters, reduction
+        self._reduction = reduction
         reduction.restart()
 
     @contextmanager
     def step(self, loss: torch.Tensor, *, lr: float) -> Iterator[None]:
         """Wrap one update, as a recorder does."""
-        self._reduction.add(self._parameters)
+        self._reduction.add()
         with super().step(loss, lr=lr):
             yield
 
     def finish(self) -> Distances:
         """The distances of the steps that were run, and of the iterate after them."""
-        self._reduction.add(self._parameters)
+        self._reduction.add()
         return self._reduction.finish()
 
 
