@@ -1,10 +1,11 @@
 """What recording costs: the training step with an estimator against the same step without, in turn, in one process.
 
-    .venv/bin/python benchmarks/recording.py [fig02] [fig03] [fig04] [--epochs 6] [--rounds 9]
+    .venv/bin/python benchmarks/recording.py [fig02] [fig03] [fig04] [--epochs 15] [--passes 2]
 
-Prints, for the nets of the digits profile, the median ratio of the processor time per step (one thread; recording, the reduction and the
-table at the end included), its smallest and largest over rounds, and at last the peak memory of a process that trains the largest
-run. The figures train for 15 epochs: what is done once weighs less there.
+For the nets of the digits profile, four copies of the same training, without recording and with each estimator, take turns of an
+epoch: what else the machine does meets them alike. Prints the median ratio of processor time (one thread) over all turns, with its
+quartiles, and what the reduction and the table at the end add, a step's share of them; before that the peak memory of a process that trains
+the largest run.
 """
 
 import argparse
@@ -29,42 +30,66 @@ PARAMS = Path(__file__).resolve().parent.parent / "params"
 ESTIMATORS = (None, "store", "epoch", "sketch")
 
 
-def seconds_per_step(spec: TrainSpec, data, estimator: str | None, num_epochs: int) -> float:
-    """Train from scratch for some epochs; processor seconds a step, the recorder's reduction included."""
-    torch.manual_seed(0)
-    model = build(spec.model, data.input_shape, data.num_classes)
-    optimizer, loss_of = torch.optim.SGD(model.parameters(), lr=spec.optimizer.lr), loss_function(data.task)
-    per_epoch = len(data.train_inputs) // spec.batch_size
-    recorder = estimator and TrajectoryRecorder(
-        model.parameters(), estimator, num_steps=num_epochs * per_epoch, steps_per_epoch=per_epoch
-    )
-    started = time.process_time()
-    for _ in range(num_epochs):
-        for batch in torch.randperm(len(data.train_inputs))[: per_epoch * spec.batch_size].view(per_epoch, -1):
-            loss = loss_of(model(data.train_inputs[batch]), data.train_targets[batch])
-            optimizer.zero_grad()
+class Run:
+    """A training from scratch that goes on by an epoch at a time, recorded or not; the net is the spec's."""
+
+    def __init__(self, spec: TrainSpec, data, estimator: str | None, num_epochs: int):
+        torch.manual_seed(0)
+        self.spec, self.data = spec, data
+        self.model = build(spec.model, data.input_shape, data.num_classes)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=spec.optimizer.lr)
+        self.steps = len(data.train_inputs) // spec.batch_size
+        self.recorder = estimator and TrajectoryRecorder(
+            self.model.parameters(), estimator, num_steps=num_epochs * self.steps, steps_per_epoch=self.steps
+        )
+
+    def epoch(self) -> float:
+        """Processor seconds of the next epoch."""
+        loss_of, data = loss_function(self.data.task), self.data
+        order = torch.randperm(len(data.train_inputs))[: self.steps * self.spec.batch_size]
+        started = time.process_time()
+        for batch in order.view(self.steps, -1):
+            loss = loss_of(self.model(data.train_inputs[batch]), data.train_targets[batch])
+            self.optimizer.zero_grad()
             loss.backward()
-            with recorder.step(loss, lr=spec.optimizer.lr) if recorder else nullcontext():
-                optimizer.step()
-    if recorder:
-        recorder.finish().regularity()
-    return (time.process_time() - started) / (num_epochs * per_epoch)
+            with self.recorder.step(loss, lr=self.spec.optimizer.lr) if self.recorder else nullcontext():
+                self.optimizer.step()
+        return time.process_time() - started
+
+    def finish(self) -> float:
+        """Processor seconds of the reduction and the table."""
+        started = time.process_time()
+        if self.recorder:
+            self.recorder.finish().regularity()
+        return time.process_time() - started
 
 
-def measure(figure: str, num_epochs: int, rounds: int) -> None:
+def measure(figure: str, num_epochs: int, passes: int) -> None:
     """Print a line an estimator for the first variant of a figure."""
     (path,) = figure_files(PARAMS, "digits", [figure]).values()
     spec = load_figure(path).trainings()[0]
     data = load(spec.data)
-    times: dict[str | None, list[float]] = {estimator: [] for estimator in ESTIMATORS}
-    for _ in range(rounds + 1):
-        for estimator in ESTIMATORS:
-            times[estimator].append(seconds_per_step(spec, data, estimator, num_epochs))
-    bare = times[None][1:]  # the first round warms up
-    print(f"{figure} {spec.model.name}: {1e3 * statistics.median(bare):.2f} ms a step without recording")
+    Run(spec, data, "sketch", 1).epoch()  # warms up
+    epochs = {estimator: [] for estimator in ESTIMATORS}
+    ends = {estimator: [] for estimator in ESTIMATORS}
+    for _ in range(passes):
+        runs = {estimator: Run(spec, data, estimator, num_epochs) for estimator in ESTIMATORS}
+        for turn in range(num_epochs):
+            for place in range(len(ESTIMATORS)):  # who comes first changes
+                estimator = ESTIMATORS[(turn + place) % len(ESTIMATORS)]
+                epochs[estimator].append(runs[estimator].epoch())
+        for estimator, run in runs.items():
+            ends[estimator].append(run.finish() / num_epochs)
+    bare = statistics.median(epochs[None])
+    print(f"{figure} {spec.model.name}: {1e3 * bare / run.steps:.2f} ms a step without recording")
     for estimator in ESTIMATORS[1:]:
-        ratios = [with_it / without for with_it, without in zip(times[estimator][1:], bare, strict=True)]
-        print(f"  {estimator:6} {statistics.median(ratios):.3f}  (rounds {min(ratios):.3f} … {max(ratios):.3f})")
+        ratios = [one / without for one, without in zip(epochs[estimator], epochs[None], strict=True)]
+        low, median, high = statistics.quantiles(ratios, n=4)
+        end = statistics.median(ends[estimator]) / bare
+        print(
+            f"  {estimator:6} {median + end:.3f}  = {median:.3f} (quartiles {low:.3f} … {high:.3f}) + {end:.3f} at the end",
+            flush=True,
+        )
 
 
 def peak_memory() -> None:
@@ -84,14 +109,15 @@ def peak_memory() -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("figures", nargs="*", default=["fig02", "fig03", "fig04"])
-    parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--passes", type=int, default=2)
     parser.add_argument("--memory", action="store_true", help="only the peak memory")
     options = parser.parse_args()
     if options.memory:
         peak_memory()
         sys.exit()
     torch.set_num_threads(1)
-    for name in options.figures:
-        measure(name, options.epochs, options.rounds)
+    # first, because a process begins with the peak of the one that starts it
     subprocess.run([sys.executable, __file__, "--memory"], check=True)
+    for name in options.figures:
+        measure(name, options.epochs, options.passes)

@@ -1,6 +1,6 @@
-"""The sketch: its cost a step, its construction against others, and its error against k (sketch_error.svg, .png).
+"""The sketch: its construction against others, and its error against k (sketch_error.svg, .png). `recording.py` has its cost.
 
-    .venv/bin/python benchmarks/sketch.py [cost] [constructions] [error]
+    .venv/bin/python benchmarks/sketch.py [constructions] [error]
 
 The updates are those of the digits ResNet (`params/digits/fig02*`), six epochs. A construction is judged by its time a step, by the
 root mean square error of ⟨Sb_t, Su_t⟩ in units of the CountSketch's √((1 + cos²)/k)·‖b_t‖‖u_t‖, and by how often the truth is within
@@ -22,8 +22,6 @@ map on every device and the same bytes in every run (index_add is not determinis
 weights, permuted or rolled, err less where a few layers do the moving, but by an amount that the sketches do not tell: their standard
 errors would be too large. Dealt, every layer is spread over all rows, and the errors are those of a permutation of all weights at a
 fraction of its time. Over 32 seeds the rms error of a single projection was 0.80 to 1.31 (permuted: 0.81 to 1.13).
-
-COST_TEXT
 """
 
 import argparse
@@ -36,7 +34,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from projections import CONSTRUCTIONS, gaussian
-from recording import PARAMS, seconds_per_step
+from recording import PARAMS
 
 from trajreg.data.load import load
 from trajreg.models.build import build
@@ -126,21 +124,6 @@ def constructions(weights: torch.Tensor, seeds: int = 16) -> None:
         print(line, flush=True)
 
 
-def cost(rounds: int = 7, num_epochs: int = 6) -> None:
-    """The step with the sketch over the step without, the reduction at the end included."""
-    spec, data = digits_resnet()
-    names = (None, "sketch")
-    times = np.array([[seconds_per_step(spec, data, name, num_epochs) for name in names] for _ in range(rounds + 1)])[
-        1:
-    ]
-    ratios = times[:, 1] / times[:, 0]
-    print(
-        f"step {1e3 * np.median(times[:, 0]):.2f} ms without; with the sketch × {np.median(ratios):.3f} "
-        f"(rounds {ratios.min():.3f} … {ratios.max():.3f}), ratio of medians "
-        f"{np.median(times[:, 1]) / np.median(times[:, 0]):.3f}, of fastest {times[:, 1].min() / times[:, 0].min():.3f}"
-    )
-
-
 def sketched(weights: torch.Tensor, k: int, seed: int, steps_per_epoch: int | None):
     """What the estimator says of a stored trajectory."""
     theta = weights[0].clone().requires_grad_()
@@ -189,11 +172,9 @@ def error(weights: torch.Tensor, seeds: int = 8) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=["cost", "constructions", "error"])
+    parser.add_argument("parts", nargs="*", default=["constructions", "error"])
     wanted = parser.parse_args().parts
     torch.set_num_threads(1)
-    if "cost" in wanted:
-        cost()
     if "constructions" in wanted:
         constructions(iterates())
     if "error" in wanted:

@@ -253,3 +253,21 @@ def test_iterates_of_a_sketch_are_refused():
     with recorder.step(1.0, lr=0.1):
         pass
     raised(lambda: recorder.finish(keep_iterates=True), "keep_iterates needs estimator 'store'")
+
+
+@pytest.mark.parametrize("estimator", ["store", "sketch"])
+def test_weights_that_move_in_memory_or_are_not_contiguous_are_read_where_they_are(estimator):
+    def recorded(step_in_place):
+        theta = [nn.Parameter(torch.linspace(0, 1, 24).view(4, 6)), nn.Parameter(torch.linspace(1, 2, 12).view(3, 4).T)]
+        assert not theta[1].is_contiguous()
+        recorder = trajreg.TrajectoryRecorder(theta, estimator, num_sketch=20 if estimator == "sketch" else None)
+        for step in range(6):
+            with recorder.step(1.0, lr=0.1), torch.no_grad():
+                for weight in theta:
+                    if step_in_place:
+                        weight.mul_(0.9)
+                    else:
+                        weight.data = weight.data * 0.9  # a new storage
+        return recorder.finish().regularity()
+
+    np.testing.assert_array_equal(recorded(True), recorded(False))

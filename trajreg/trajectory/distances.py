@@ -28,16 +28,6 @@ class Distances:
     inner_distance_cov: np.ndarray | None = None
 
 
-def flatten_into(row: torch.Tensor, parameters: Sequence[torch.Tensor]) -> None:
-    """Write the parameters one after the other into the vector `row`, which may be on another device."""
-    with torch.no_grad():
-        pieces = [parameter.flatten() for parameter in parameters]
-        if pieces[0].device == row.device:
-            torch.cat(pieces, out=row)
-        else:
-            row.copy_(torch.cat(pieces))
-
-
 def squared_lengths(vector: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:
     """‖vector‖² in float64 over each group of `sizes` neighbours: (G,), or a scalar where there is one group."""
     wide = vector.double()

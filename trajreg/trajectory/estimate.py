@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import torch
 
-from trajreg.trajectory.distances import flatten_into
+from trajreg.trajectory.flat import Flat
 from trajreg.trajectory.parameters import Weights
 
 TRIALS = 3
@@ -62,7 +62,8 @@ def seconds_per_copy(weights: Weights, estimator: str) -> float:
     """Wall seconds of one copy of θ as a step makes it, the shortest of a few."""
     like = weights.tensors[0]
     row = torch.empty(weights.count, dtype=like.dtype, device="cpu" if estimator == "store" else like.device)
-    return shortest(lambda: flatten_into(row, weights.tensors), like.device)
+    flat = Flat(weights.tensors)
+    return shortest(lambda: flat.into(row), like.device)
 
 
 def shortest(body: Callable[[], object], device: torch.device) -> float:

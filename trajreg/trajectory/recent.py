@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from trajreg.trajectory.distances import flatten_into
+from trajreg.trajectory.flat import Flat
 
 BLOCK_BYTES = 16 * 2**20
 
@@ -30,7 +30,7 @@ class Recent:
     ):
         size = sum(parameter.numel() for parameter in parameters)
         num_pairs = max(1, BLOCK_BYTES // (size * like.itemsize))
-        self._parameters, self._take = parameters, take
+        self._flat, self._take = Flat(parameters), take
         self._rows = torch.empty(num_pairs + 1, size, dtype=like.dtype, device=like.device)
         self._filled = 0
 
@@ -38,7 +38,7 @@ class Recent:
         """Add the current iterate."""
         if self._filled == len(self._rows):
             self.flush()
-        flatten_into(self._rows[self._filled], self._parameters)
+        self._flat.into(self._rows[self._filled])
         self._filled += 1
 
     @property

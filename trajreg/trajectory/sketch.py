@@ -119,7 +119,7 @@ class Sketch:
             squares.append(squared_length(update))
             sketches.append(project(update))
         self._update_sq.append(torch.stack(squares))
-        self._fresh.append(torch.cat(sketches))
+        self._fresh.append(torch.cat(sketches) if len(sketches) > 1 else sketches[0])
         if len(self._fresh) == self._rows_per_block:
             self._move_rows()
 

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from trajreg.errors import InputError
-from trajreg.trajectory.distances import Distances, flatten_into, step_terms
+from trajreg.trajectory.distances import Distances, step_terms
+from trajreg.trajectory.flat import Flat
 from trajreg.trajectory.parameters import Weights
 
 BLOCK_BYTES = 64 * 2**20
@@ -36,8 +37,8 @@ class Store:
         memory: int = DEFAULT_MEMORY,
         directory: str | Path | None = None,
     ):
-        self._parameters, self._sizes, self._size = weights.tensors, weights.sizes, weights.count
-        self._dtype = weights.tensors[0].dtype
+        self._flat, self._sizes, self._size = Flat(weights.tensors), weights.sizes, weights.count
+        self._dtype, self._device = weights.tensors[0].dtype, weights.tensors[0].device
         self._row_bytes = self._size * self._dtype.itemsize
         self._memory, self._directory = memory, directory
         self._folder: Path | None = None
@@ -49,12 +50,12 @@ class Store:
 
     def keep(self) -> None:
         """Keep the current iterate as the next row."""
-        flatten_into(self._next_row(), self._parameters)
+        self._flat.into(self._next_row())
 
     def finish(self) -> Distances:
         """Keep θ_T and reduce: ‖θ_t − θ_T‖², ‖θ_t − θ_{t+1}‖² and their inner product, in float64 on θ's device."""
         self.keep()
-        device, sizes = self._parameters[0].device, self._sizes
+        device, sizes = self._device, self._sizes
         end = self._row(self._count - 1).to(device, torch.float64, copy=True)
         groups = (len(sizes),) if len(sizes) > 1 else ()
         squares, updates, inner = (np.zeros((self._count - last, *groups)) for last in (0, 1, 1))
