@@ -261,7 +261,7 @@ def test_weights_that_move_in_memory_or_are_not_contiguous_are_read_where_they_a
         theta = [nn.Parameter(torch.linspace(0, 1, 24).view(4, 6)), nn.Parameter(torch.linspace(1, 2, 12).view(3, 4).T)]
         assert not theta[1].is_contiguous()
         recorder = trajreg.TrajectoryRecorder(theta, estimator, num_sketch=20 if estimator == "sketch" else None)
-        for step in range(6):
+        for _ in range(6):
             with recorder.step(1.0, lr=0.1), torch.no_grad():
                 for weight in theta:
                     if step_in_place:

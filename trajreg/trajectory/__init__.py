@@ -7,8 +7,8 @@
 - `estimators`: the estimators by name, and which one `auto` means
 - `store`: every iterate, in memory or memory-mapped; exact
 - `epoch`: one iterate an epoch; exact for epoch means (Identity B), no per-step γ
-- `sketch`, `projection`, `sketched`: a random projection of every update, the map, and what follows from it; unbiased, with standard errors,
-  exact for epoch sums
+- `sketch`, `projection`, `sketched`: a random projection of every update, the map, and what follows; unbiased, with standard errors, exact
+  for epoch sums
 - `replay`: distances to a known θ_T while an epoch is run once more; exact, no iterates (`trajreg.training.replay` runs it)
 - `flat`, `recent`, `distances`: θ as one vector, the latest iterates reduced a block at a time, and what all estimators hand over
 
