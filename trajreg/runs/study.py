@@ -90,7 +90,26 @@ def as_run(stored: StoredRun, variant: str, settings: dict, seed: int) -> Run:
     summary = {key: float("nan") if value is None else value for key, value in stored.manifest["summary"].items()}
     diverged = stored.manifest["status"] == "diverged"
     name = stored.folder.name
-    return Run(variant, settings, seed, name, diverged, stored.epochs(), summary, stored.steps, stored.iterates)
+    return Run(
+        variant,
+        settings,
+        seed,
+        name,
+        diverged,
+        stored.epochs(),
+        summary,
+        stored.steps,
+        stored.iterates,
+        _measured(stored.manifest),
+    )
+
+
+def _measured(manifest: dict[str, Any]) -> str:
+    """The estimator that γ comes from, what ℓ* is where it is not 0, and whether the numbers are exact."""
+    if manifest["status"] == "diverged":
+        return "–"
+    optimum = "" if manifest["optimum"] == "zero" else f", ℓ* {manifest['optimum']}"
+    return f"{manifest['estimator']}{optimum}, {'exact' if manifest['exact'] else 'not exact'}"
 
 
 def project_folder(start: Path | None = None) -> Path:

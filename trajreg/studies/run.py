@@ -11,7 +11,7 @@ class Run:
     """A run of a variant at a seed.
 
     epochs: a row an epoch (losses, accuracies, γ over the epoch); summary: the numbers of the whole run; `steps()` reads the
-    per-step table; `iterates()` the (T+1, P) array of θ_t, if it was kept.
+    per-step table; `iterates()` the (T+1, P) array of θ_t, if it was kept. measured: which estimator γ comes from, in words.
     """
 
     variant: str
@@ -23,3 +23,4 @@ class Run:
     summary: dict[str, float]
     steps: Callable[[], pd.DataFrame]
     iterates: Callable[[], object]
+    measured: str = ""

@@ -25,25 +25,21 @@ def epoch_table(runs: list[Run]) -> pd.DataFrame:
 
 
 def run_table(runs: list[Run]) -> pd.DataFrame:
-    """One row a run: variant, seed, fingerprint, diverged, and every number of its summary."""
-    return pd.DataFrame(
-        [
-            {"variant": run.variant, "seed": run.seed, "fingerprint": run.fingerprint, "diverged": run.diverged}
-            | run.summary
-            for run in runs
-        ]
-    )
+    """One row a run: variant, seed, fingerprint, diverged, measured (which estimator γ comes from), and every number of its summary."""
+    names = ("variant", "seed", "fingerprint", "diverged", "measured")
+    return pd.DataFrame([{name: getattr(run, name) for name in names} | run.summary for run in runs])
 
 
 def summary_table(runs: list[Run]) -> pd.DataFrame:
-    """One row a variant: runs, diverged, and mean ± standard deviation over the seeds that did not diverge."""
+    """One row a variant: runs, diverged, mean ± standard deviation over the seeds that did not diverge, and what γ was measured by."""
     table = run_table(runs)
     shown = {name: title for name, title in SHOWN.items() if name in table and table[name].notna().any()}
     rows = []
     for variant, group in table.groupby("variant", sort=False):
         kept = group[~group["diverged"]]
         cells = {title: _mean_sd(kept[name]) for name, title in shown.items()}
-        rows.append({"variant": variant, "runs": len(group), "diverged": int(group["diverged"].sum())} | cells)
+        counts = {"variant": variant, "runs": len(group), "diverged": int(group["diverged"].sum())}
+        rows.append(counts | cells | {"γ measured by": "; ".join(kept["measured"].unique()) or "–"})
     return pd.DataFrame(rows).set_index("variant")
 
 
