@@ -7,12 +7,12 @@ epoch: what else the machine does meets them alike. Prints the median ratio of p
 quartiles, and what the reduction and the table at the end add, a step's share of them; before that the peak memory of a process that trains
 the largest run.
 
-Found on a shared two-core CPU (several runs; the quartiles over turns are ± 0.05 wide), reduction and table included:
+Found on a shared, noisy two-core CPU (ResNet: median of seven runs, smallest … largest), reduction and table included:
 
-                         step       store          epoch          sketch
-    ResNet-18 (fig02)    10 ms      1.08 … 1.12    1.02 … 1.08    1.03 … 1.06, once 1.09
-    U-Net (fig03)        12 ms      1.05           1.02           1.04
-    VGG-11 (fig04)       4.5 ms     1.17 … 1.19    1.07 … 1.10    1.10 … 1.11
+                         step       store                 epoch                 sketch
+    ResNet-18 (fig02)    10 ms      1.08 (1.06 … 1.12)    1.06 (1.02 … 1.08)    1.05 (1.01 … 1.09)
+    U-Net (fig03)        12 ms      1.05                  1.02                  1.04
+    VGG-11 (fig04)       4.5 ms     1.17 … 1.19           1.07 … 1.10           1.10 … 1.11
 
 What is left of it is memory traffic: θ is read and written once a step with cold caches, `store` writes to fresh pages. The cost does
 not depend on the mini-batch, so it vanishes beside larger nets and batches: ResNet-18 of full width (11 million weights), 128 CIFAR-sized
