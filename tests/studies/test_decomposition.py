@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import trajreg
+from trajreg.errors import InputError
 from trajreg.metrics.decompose import PARTS, PHASES
 from trajreg.studies.decomposition import COLUMNS, decomposition
 from trajreg.studies.run import Run
@@ -52,6 +53,32 @@ def test_each_pair_once_in_every_open_setting_phase_and_part():
     wanted = [(where, phase, part) for where in ("VGG-11", "VGG-16") for phase in PHASES for part in ("total", *PARTS)]
     assert list(zip(table["where"], table["phase"], table["part"], strict=True)) == wanted
     assert set(table["treatment"]) == {"batch norm"}
+
+
+def test_any_two_variants_can_be_compared_and_the_other_way_round():
+    some = runs(table=lambda s, seed: steps(seed, loss=0.1 if s["model.name"] == "vgg16" else 1.0))
+    deeper = {"model.name": "vgg16"}, {"model.name": "vgg11"}  # no claim is about them
+    both = {"model.name": "vgg16", "model.norm": "none"}, {"model.name": "vgg11", "model.norm": "batch"}
+    table = decomposition(FIGURE, some, [deeper, deeper[::-1], both])
+    total = table[(table["phase"] == "whole") & (table["part"] == "total")]
+    assert list(zip(total["where"], total["treatment"], strict=True)) == [
+        ("batch norm", "VGG-16"),
+        ("no batch norm", "VGG-16"),
+        ("batch norm", "VGG-11"),
+        ("no batch norm", "VGG-11"),
+        ("", "VGG-16, no batch norm"),
+    ]
+    np.testing.assert_allclose(total["log10"], [1, 1, -1, -1, 1], atol=1e-12)
+    for wrong, message in (
+        (
+            ({"model.name": "vgg13"}, {"model.name": "vgg11"}),
+            r"'vgg13' is not a variant of this figure; model.name is one",
+        ),
+        ((deeper[0], deeper[0]), "must give different values to the same keys"),
+        ((deeper[0], {"model.norm": "none"}), "must give different values to the same keys"),
+    ):
+        with pytest.raises(InputError, match=message):
+            decomposition(FIGURE, some, [wrong])
 
 
 def test_identical_variants_have_nothing_to_explain():

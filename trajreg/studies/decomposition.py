@@ -1,7 +1,7 @@
 """What the difference in γ between a treatment and its control is made of, over paired seeds (ours)."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -34,8 +34,11 @@ COLUMNS = [
 ]
 
 
-def decomposition(figure: FigureSpec, runs: list[Run]) -> pd.DataFrame:
-    """The log-ratio of γ₊ = γ + γ^walk and its parts, for every treatment and control that the figure's claims compare.
+def decomposition(
+    figure: FigureSpec, runs: list[Run], pairs: Sequence[tuple[dict, dict]] | None = None
+) -> pd.DataFrame:
+    """The log-ratio of γ₊ = γ + γ^walk and its parts, for every treatment and control that the figure's claims compare, or for
+    other `pairs` of settings: ({"model.activation": "elu"}, {"model.activation": "tanh"}), say.
 
     One row for each pair, each combination of the settings it leaves open, each phase (`metrics.decompose.PHASES`) and each part ("total",
     then PARTS, which add up to it in every pair of runs); the columns are COLUMNS:
@@ -46,14 +49,18 @@ def decomposition(figure: FigureSpec, runs: list[Run]) -> pd.DataFrame:
     undefined: pairs that count but where a γ₊ is not positive, so that the part has no logarithm: log10 is NaN and such a pair
     may lie anywhere in the interval.
     walk_treatment, walk_control: medians of γ^walk / γ₊ (½ is what a random walk has).
+
+    Raises InputError for a pair that is not made of the figure's variants.
     """
+    for treatment, control in pairs or ():
+        figure.check_pair(treatment, control, "decomposition")
     known = {id(run): factors(run.steps()) if not run.diverged else factors(pd.DataFrame({"step": []})) for run in runs}
     rows = [
         {"figure": figure.figure, "where": label(others), "treatment": label(treatment), "control": label(control)}
         | row
-        for treatment, control in _compared(figure)
-        for others, pairs in paired_cells(figure, treatment, control, runs)
-        for row in _phases([tuple(known[id(run)] for run in pair) for pair in pairs])
+        for treatment, control in (_compared(figure) if pairs is None else pairs)
+        for others, paired in paired_cells(figure, treatment, control, runs)
+        for row in _phases([tuple(known[id(run)] for run in pair) for pair in paired])
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -138,6 +138,15 @@ class FigureSpec(Spec):
         """The trainings on random labels: variants times seeds 0 … random_label_seeds − 1."""
         return _seeded(self.null_variants(), self.random_label_seeds)
 
+    def check_pair(self, treatment: dict[str, Any], control: dict[str, Any], where: str) -> None:
+        """InputError unless treatment and control are different values of the same varied keys."""
+        if set(treatment) != set(control) or treatment == control:
+            raise InputError(f"{where}: treatment and control must give different values to the same keys")
+        for key, value in [*treatment.items(), *control.items()]:
+            if value not in self.vary.get(key, ()):
+                allowed = f"{key} is one of {self.vary[key]}" if key in self.vary else f"vary has {list(self.vary)}"
+                raise InputError(f"{where}: {key} = {value!r} is not a variant of this figure; {allowed}")
+
     def _grid(self) -> list[dict[str, Any]]:
         return [dict(zip(self.vary, values, strict=True)) for values in itertools.product(*self.vary.values())]
 
@@ -162,12 +171,7 @@ class FigureSpec(Spec):
         if len(set(names)) < len(names):
             raise InputError(f"{where}: claims: every id must be different, got {', '.join(names)}")
         for claim in self.claims:
-            for key, value in [*claim.treatment.items(), *claim.control.items()]:
-                if value not in self.vary.get(key, ()):
-                    allowed = f"{key} is one of {self.vary[key]}" if key in self.vary else f"vary has {list(self.vary)}"
-                    raise InputError(
-                        f"{where}: claim {claim.id}: {key} = {value!r} is not a variant of this figure; {allowed}"
-                    )
+            self.check_pair(claim.treatment, claim.control, f"{where}: claim {claim.id}")
 
     def _check_random_labels(self, where: str) -> None:
         if self.random_label_seeds > self.seeds:
