@@ -56,7 +56,7 @@ env:  ## create or rebuild .venv when the lock file changed
 
 lock: env  ## resolve the newest versions into the lock file and environment.yml
 	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --extra dev --universal --python-version 3.11 \
+	@$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 \
 	  --no-header --no-annotate --no-emit-index-url --upgrade --output-file $(LOCK)
 	@$(BIN)/python -m trajreg.environment
 

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from trajreg.plots.decomposition import PARTS, decomposition_bars, factor
+from trajreg.plots.decomposition_bars import PARTS, decomposition_bars, factor
 from trajreg.plots.style import save_figure
 
 VALUES = {"total": 1.0, "alignment": -0.5, "distance": 0.2, "update": 0.3, "loss": 1.0}

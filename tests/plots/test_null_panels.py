@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from trajreg.plots.nulls import null_panels
+from trajreg.plots.null_panels import null_panels
 from trajreg.plots.style import save_figure
 from trajreg.studies.run import Run
 

@@ -3,10 +3,10 @@
 import pandas as pd
 import pytest
 
-from trajreg.plots.nulls import null_panels
+from trajreg.plots.null_panels import null_panels
 from trajreg.runs.execute import execute
 from trajreg.runs.study import Study
-from trajreg.studies.nulls import null_epochs
+from trajreg.studies.null_table import null_epochs
 
 PARAMETERS = {
     "figure": "fig02", "title": "t", "caption": "c", "status": "paper", "seeds": 2, "random_label_seeds": 1, "claims": [],

@@ -8,7 +8,7 @@ import pytest
 
 import trajreg
 from trajreg.errors import InputError
-from trajreg.metrics.decompose import PARTS, PHASES
+from trajreg.metrics.factors import PARTS, PHASES
 from trajreg.studies.decomposition import COLUMNS, decomposition
 from trajreg.studies.run import Run
 from trajreg.studies.spec import FigureSpec

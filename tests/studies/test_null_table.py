@@ -8,7 +8,7 @@ import pytest
 
 import trajreg
 from trajreg.metrics.aggregate import over_stretches, summarise
-from trajreg.studies.nulls import COLUMNS, EPOCHS, null_epochs, nulls
+from trajreg.studies.null_table import COLUMNS, EPOCHS, null_epochs, nulls
 from trajreg.studies.run import Run
 
 SPE = 5  # steps an epoch

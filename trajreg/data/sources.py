@@ -1,11 +1,10 @@
 """The identity of what a data set is made from, without loading it. Imports no torch."""
 
-import hashlib
-from functools import lru_cache
 from pathlib import Path
 
 from trajreg.data.spec import DataSpec
 from trajreg.errors import InputError
+from trajreg.files import file_checksum
 
 # SHA-256 of images (1797, 8, 8), then labels (1797,), each as uint8 in C order; scikit-learn's load_digits
 DIGITS = "sha256:87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
@@ -31,16 +30,7 @@ def source_checksum(spec: DataSpec) -> str:
     """
     if spec.name != "archive":
         return SOURCES[spec.name]
-    path = Path(spec.path)
     try:
-        status = path.stat()
-        return _file_checksum(path.resolve(), status.st_mtime_ns, status.st_size)
+        return f"sha256:{file_checksum(Path(spec.path))}"
     except OSError as error:
         raise InputError(f"archive {spec.path} cannot be read: {error.strerror}") from None
-
-
-@lru_cache
-def _file_checksum(path: Path, mtime_ns: int, size: int) -> str:
-    # modification time and size are part of the key only: every run of a study asks for the same large file
-    with path.open("rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"

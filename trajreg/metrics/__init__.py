@@ -3,6 +3,6 @@
 - `regularity`: the regularity parameter γ at each step, its null and its excess; Theorem 1's bound
 - `aggregate`: the same over stretches of steps (ratios of sums), and the summary of a run
 - `partial`: the same where only the steps of some epochs are known
-- `decompose`: what a difference in γ between two trajectories is made of: alignment, distance, update, loss
-- `nulls`: γ along paths that make the same updates in a random order
+- `factors`: what a difference in γ between two trajectories is made of: alignment, distance, update, loss
+- `shuffled`: γ along paths that make the same updates in a random order
 """

@@ -2,6 +2,6 @@
 
 - `style`: the look of every figure, and saving with the same bytes for the same numbers
 - `curves`: loss, γ and alignment against epochs
-- `decomposition`: what the ratios of γ are made of, as bars
+- `decomposition_bars`: what the ratios of γ are made of, as bars
 - `plane`: trajectories in a plane
 """

@@ -1,7 +1,7 @@
 """From a results tree to HTML that needs no network and no script.
 
 render      `render`: everything, into `index.html`, `pages/`, `style.css` and `claims.csv`
-tree        `read_tree`: what the pipeline left of each figure, finished or failed
+contents    `read_tree`: what the pipeline left of each figure, finished or failed
 ledger      `Claim`: one row of the ledger, with its numbers in words
 intervals   `interval_svg`: the small plot of an effect and its interval
 splits      `read_splits`: what the compared ratios of γ are made of, in words

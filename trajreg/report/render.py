@@ -1,6 +1,5 @@
 """From a results tree to its report: an index, a page a figure, and the merged claims."""
 
-import os
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -8,12 +7,13 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from trajreg.files import write_text
+from trajreg.report.contents import Failure, Figure, label, read_tree
 from trajreg.report.ledger import VERDICTS, Claim, number, verdict_counts
 from trajreg.report.mathml import with_mathml
 from trajreg.report.notebook import notebook_html
-from trajreg.report.nulls import short, spread
+from trajreg.report.null_rows import short, spread
 from trajreg.report.splits import READINGS, alignment_range, readings
-from trajreg.report.tree import Failure, Figure, label, read_tree
 
 _HERE = Path(__file__).parent
 _BADGES = {"paper": "from the paper", "reconstructed": "reconstructed", "illustration": "illustration"}
@@ -41,7 +41,7 @@ def render(tree: Path, *, profile: str, version: str, rule: str, provenance: dic
     for page in (tree / "pages").glob("*.html"):
         if f"pages/{page.name}" not in texts:
             page.unlink()
-    return [_write(tree / name, text) for name, text in texts.items()]
+    return [write_text(tree / name, text) for name, text in texts.items()]
 
 
 def _environment(**shared: object) -> jinja2.Environment:
@@ -80,12 +80,3 @@ def _style() -> str:
 def _merged(claims: list[Claim]) -> str:
     columns = [field.name for field in fields(Claim)]
     return pd.DataFrame([asdict(claim) for claim in claims], columns=columns).to_csv(index=False, lineterminator="\n")
-
-
-def _write(path: Path, text: str) -> Path:
-    """Write `text` under a temporary name first: a reader never meets half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    partial.write_text(text, encoding="utf-8", newline="\n")
-    partial.replace(path)
-    return path

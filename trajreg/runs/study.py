@@ -11,7 +11,7 @@ from trajreg.runs.launch import launch
 from trajreg.runs.store import RunStore, StoredRun
 from trajreg.studies.claims import ledger
 from trajreg.studies.decomposition import decomposition
-from trajreg.studies.nulls import nulls
+from trajreg.studies.null_table import nulls
 from trajreg.studies.run import Run
 from trajreg.studies.spec import FigureSpec, Variant
 

@@ -6,5 +6,5 @@
 - `tables`: tidy tables of a figure
 - `claims`: paired effects, intervals, verdicts and their error rates
 - `decomposition`: what the compared ratios of γ are made of
-- `nulls`: γ against random walks, shuffled updates and random labels
+- `null_table`: γ against random walks, shuffled updates and random labels
 """

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from trajreg.metrics.decompose import PARTS, PHASES, factors, log_ratio
+from trajreg.metrics.factors import PARTS, PHASES, factors, log_ratio
 from trajreg.studies.claims import paired_cells, paired_interval
 from trajreg.studies.labels import label
 from trajreg.studies.run import Run
@@ -40,7 +40,7 @@ def decomposition(
     """The log-ratio of γ₊ = γ + γ^walk and its parts, for every treatment and control that the figure's claims compare, or for
     other `pairs` of settings: ({"model.activation": "elu"}, {"model.activation": "tanh"}), say.
 
-    One row for each pair, each combination of the settings it leaves open, each phase (`metrics.decompose.PHASES`) and each part ("total",
+    One row for each pair, each combination of the settings it leaves open, each phase (`metrics.factors.PHASES`) and each part ("total",
     then PARTS, which add up to it in every pair of runs); the columns are COLUMNS:
 
     log10, low, high: median and interval (`claims.paired_interval`) over pairs of the part, as log10 of a factor on γ₊.

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from trajreg.metrics.aggregate import phase_of
-from trajreg.metrics.nulls import shuffled_over_stretches
+from trajreg.metrics.shuffled import shuffled_over_stretches
 from trajreg.studies.labels import label
 from trajreg.studies.run import Run
 from trajreg.studies.spec import RANDOM_LABELS

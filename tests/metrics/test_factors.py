@@ -6,7 +6,7 @@ import pytest
 
 import trajreg
 from trajreg.metrics.aggregate import summarise
-from trajreg.metrics.decompose import PARTS, PHASES, factors, log_ratio
+from trajreg.metrics.factors import PARTS, PHASES, factors, log_ratio
 
 LOG2 = np.log10(2)
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from trajreg.errors import InputError
 from trajreg.report.ledger import Claim, number
-from trajreg.report.nulls import NullRow, read_nulls
+from trajreg.report.null_rows import NullRow, read_nulls
 from trajreg.report.splits import Split, read_splits
 
 _FILES = ("figures/{}.png", "figures/{}.svg", "tables/{}.csv", "claims/{}.csv", "notebooks/{}.ipynb")

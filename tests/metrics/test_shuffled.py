@@ -5,7 +5,7 @@ import pytest
 
 import trajreg
 from trajreg.metrics.aggregate import over_stretches, summarise
-from trajreg.metrics.nulls import shuffled_gamma, shuffled_over_stretches, shuffled_updates
+from trajreg.metrics.shuffled import shuffled_gamma, shuffled_over_stretches, shuffled_updates
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from trajreg.plots.style import palette, use_style
-from trajreg.studies.nulls import EPOCHS, null_epochs, true_variant
+from trajreg.studies.null_table import EPOCHS, null_epochs, true_variant
 from trajreg.studies.run import Run
 
 COLOUR = palette(["measured"])["measured"]
