@@ -1,8 +1,10 @@
 """The base of every spec: frozen, strict, and with one-line errors."""
 
-from typing import Any, ClassVar, Self
+from collections.abc import Iterator
+from typing import Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from trajreg.errors import InputError
 
@@ -18,48 +20,96 @@ class Spec(BaseModel):
 
         Raises InputError with one line a problem, each naming `where` (a file, say), the key, the value and what is allowed.
         """
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            raise InputError("\n".join(_line(where, problem) for problem in error.errors())) from None
+        return parse_as(cls, values, where)
 
 
 class NamedSpec(Spec):
-    """A spec whose `name` decides which of its other fields it takes.
+    """One of a family of specs of which `name` chooses: a member of a union with `Field(discriminator="name")`.
 
-    OPTIONS maps each name to the fields it takes, with their defaults. A field the named thing does not take is an error; one it takes
-    and that is left out (or None) gets its default, so that spelling a default out changes nothing.
+    A family is a subclass of this one. Each of its members says in `name: Literal[...]`, without a default, what it is for, and has the
+    options of that as fields. An option that is None counts as left out; one that only other members take is refused, naming them.
     """
-
-    OPTIONS: ClassVar[dict[str, dict[str, Any]]]
 
     name: str
 
     @model_validator(mode="before")
     @classmethod
-    def _defaults(cls, values: Any) -> Any:
-        if not (isinstance(values, dict) and isinstance(values.get("name"), str)):
-            return values  # the fields' own errors say what is wrong
-        options = cls.OPTIONS.get(values["name"], {})
-        return values | {option: default for option, default in options.items() if values.get(option) is None}
+    def _own_options_only(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        for key in values:
+            if key not in cls.model_fields:
+                raise PydanticCustomError("foreign_option", "{reason}", cls._refusal(key, values.get("name")))
+        return {key: value for key, value in values.items() if value is not None}
 
-    @model_validator(mode="after")
-    def _options_fit(self) -> Self:
-        for option in sorted(set().union(*self.OPTIONS.values())):
-            value = getattr(self, option)
-            if option not in self.OPTIONS[self.name] and value != type(self).model_fields[option].default:
-                takers = ", ".join(name for name, options in self.OPTIONS.items() if option in options)
-                raise ValueError(f"{option} = {value!r} is an option of {takers}; {self.name} takes none")
-        return self
+    @classmethod
+    def _refusal(cls, key: Any, name: Any) -> dict[str, Any]:
+        """The key, the names that take it, and the reason in words."""
+        family = next(one for one in reversed(cls.__mro__) if issubclass(one, NamedSpec) and one is not NamedSpec)
+        takers = [taker for member in family._members() if key in member.model_fields for taker in member.names()]
+        takes = f"{name} takes {', '.join(option for option in cls.model_fields if option != 'name') or 'no options'}"
+        reason = f"{key} is an option of {', '.join(takers)}; {takes}" if takers else takes
+        return {"key": key, "takers": takers, "reason": reason}
+
+    @classmethod
+    def _members(cls) -> Iterator[type["NamedSpec"]]:
+        yield cls
+        for subclass in cls.__subclasses__():
+            yield from subclass._members()
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """What `name` may be; empty for the base of a family."""
+        return get_args(cls.model_fields["name"].annotation)
 
 
-def _line(where: str, problem: dict) -> str:
-    key = ".".join(str(part) for part in problem["loc"]) or "(top level)"
+def specs_by_name(union: Any) -> dict[str, type[NamedSpec]]:
+    """Name → spec class, for the members of an annotated union of NamedSpecs, in its order."""
+    return {name: member for member in get_args(get_args(union)[0]) for name in member.names()}
+
+
+def parse_as(kind: Any, values: object, where: str) -> Any:
+    """What `kind`, a Spec or an annotated union of them, makes of plain `values`. Raises InputError as `Spec.parse` does."""
+    try:
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as error:
+        raise InputError("\n".join(_line(where, problem, values) for problem in error.errors())) from None
+
+
+def _line(where: str, problem: ErrorDetails, values: object) -> str:
+    kind, context, value = problem["type"], problem.get("ctx", {}), problem["input"]
+    keys, found = _place(problem["loc"], values)
     message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "missing":
+    message = message[0].lower() + message[1:]
+    if kind == "foreign_option":
+        keys, value = [*keys, str(context["key"])], value[context["key"]]
+    elif kind.startswith("union_tag"):
+        is_mapping = isinstance(found, dict)  # else it was a name alone, which is how activations may be given
+        keys, value = ([*keys, "name"], found.get("name")) if is_mapping else (keys, found)
+        message = f"input should be one of {context.get('expected_tags')}"
+    elif kind == "model_attributes_type":
+        message = "input should be a mapping with the key name"
+    key = ".".join(keys) or "(top level)"
+    if kind in ("missing", "union_tag_not_found"):
         return f"{where}: {key} is missing"
-    if problem["type"] == "extra_forbidden":
+    if kind == "extra_forbidden":
         return f"{where}: {key} is not a known key"
-    if problem["type"] == "value_error" and isinstance(problem["input"], dict):
-        return f"{where}: {key}: {message}"
-    return f"{where}: {key} = {problem['input']!r}: {message[0].lower()}{message[1:]}"
+    if kind == "foreign_option" and not context["takers"]:
+        return f"{where}: {key} is not a known key: {message}"
+    if kind == "value_error" and isinstance(value, dict):
+        return f"{where}: {key}: {problem['msg'].removeprefix('Value error, ')}"
+    return f"{where}: {key} = {value!r}: {message}"
+
+
+def _place(location: tuple[int | str, ...], values: object) -> tuple[list[str], Any]:
+    """The keys of a location and what `values` hold there, without the names of chosen members that pydantic puts between them."""
+    keys, found = [], values
+    for number, part in enumerate(location):
+        if isinstance(found, dict) and (part in found or (number == len(location) - 1 and part != found.get("name"))):
+            found = found.get(part)
+        elif isinstance(found, list | tuple) and isinstance(part, int):
+            found = found[part]
+        else:
+            continue
+        keys.append(str(part))
+    return keys, found

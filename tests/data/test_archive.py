@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from trajreg.data.load import load
-from trajreg.data.spec import DataSpec
+from trajreg.data.spec import ArchiveSpec
 from trajreg.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -22,7 +22,7 @@ def loaded(tmp_path):
 
     def save_and_load(arrays, **options):
         np.savez(tmp_path / "a.npz", **arrays)
-        return load(DataSpec(name="archive", path=str(tmp_path / "a.npz"), **options))
+        return load(ArchiveSpec(name="archive", path=str(tmp_path / "a.npz"), **options))
 
     return save_and_load
 
@@ -118,9 +118,9 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path, spoil):
         spoilt = {"text": b"images", "empty": b"", "cut": whole[:-99], "flipped": whole[:90] + b"xyz" + whole[93:]}
         path.write_bytes(spoilt[spoil])
     with pytest.raises(InputError, match=r"a\.npz is corrupt, not an \.npz file"):
-        load(DataSpec(name="archive", path=str(path)))
+        load(ArchiveSpec(name="archive", path=str(path)))
 
 
 def test_a_missing_file_is_named():
     with pytest.raises(InputError, match=r"archive nowhere/a\.npz is missing"):
-        load(DataSpec(name="archive", path="nowhere/a.npz"))
+        load(ArchiveSpec(name="archive", path="nowhere/a.npz"))

@@ -1,29 +1,46 @@
 """Data specs: defaults are resolved, options that do not fit are refused in words."""
 
-from typing import get_args
-
 import pytest
 
 from trajreg.data.load import DATASETS
 from trajreg.data.sources import SOURCES, source_checksum
-from trajreg.data.spec import OPTIONS, DataSpec
+from trajreg.data.spec import DATA_SPECS, LabelledSpec, parse_data
 from trajreg.errors import InputError
+
+NEEDED = {"path": "a.npz", "eigenvalues": [2.0, 0.5]}  # options without a default
 
 
 def parse(**values):
-    return DataSpec.parse(values, "a.yaml")
+    return parse_data(values, "a.yaml")
 
 
 def test_the_names_are_those_of_the_dicts():
-    names = list(get_args(DataSpec.model_fields["name"].annotation))
-    assert names == list(OPTIONS) == list(DATASETS)
-    assert {*names} - {"archive"} == SOURCES.keys()
+    assert list(DATA_SPECS) == list(DATASETS)
+    assert {*DATASETS} - {"archive"} == SOURCES.keys()
+
+
+@pytest.mark.parametrize("name", DATA_SPECS)
+def test_defaults_spelled_out_are_no_part_of_a_specs_identity(name):
+    needed = {option: value for option, value in NEEDED.items() if option in DATA_SPECS[name].model_fields}
+    fields = DATA_SPECS[name].model_fields.items()
+    defaults = {option: field.default for option, field in fields if not field.is_required()}
+    spelled_out = parse(name=name, **needed, **defaults)
+    assert spelled_out == parse(name=name, **needed)
+    assert spelled_out.model_dump(mode="json", exclude_defaults=True) == {"name": name, **needed}
+
+
+@pytest.mark.parametrize("name", DATA_SPECS)
+def test_every_set_says_whether_its_targets_are_shuffled(name):
+    needed = {option: value for option, value in NEEDED.items() if option in DATA_SPECS[name].model_fields}
+    assert parse(name=name, **needed).shuffle_targets is False
+    if issubclass(DATA_SPECS[name], LabelledSpec):
+        assert parse(name=name, **needed, shuffle_targets=True).shuffle_targets
 
 
 @pytest.mark.parametrize(
     ("values", "resolved"),
     [
-        ({"name": "digits10"}, {"num_train": None, "canvas": None, "shuffle_targets": False}),
+        ({"name": "digits10"}, {"num_train": None, "num_test": None, "shuffle_targets": False}),
         ({"name": "digits100", "num_train": None}, {"num_train": 2000, "num_test": 500}),
         (
             {"name": "digits_seg", "canvas": 24},
@@ -44,26 +61,29 @@ def test_the_sets_defaults_are_in_the_spec(values, resolved):
     [
         ({}, "a.yaml: name is missing"),
         ({"name": ["digits10"]}, "a.yaml: name = "),
-        ({"name": "mnist"}, "a.yaml: name = 'mnist': input should be 'digits10', .*'quadratic'"),
+        ({"name": "mnist"}, "a.yaml: name = 'mnist': input should be one of 'digits10', .*'quadratic'"),
         ({"name": "digits10", "num_train": 0}, "a.yaml: num_train = 0: .* greater than or equal to 1"),
         ({"name": "digits10", "num_train": 1.0}, "num_train = 1.0: .*integer"),
         ({"name": "digits10", "folder": "x"}, "folder is not a known key"),
-        ({"name": "digits10", "canvas": 16}, "canvas = 16 is an option of digits_seg; digits10 takes none"),
-        ({"name": "cifar10", "path": "x"}, "path = 'x' is an option of archive; cifar10 takes none"),
-        ({"name": "digits_seg", "ignore_index": 0}, "ignore_index = 0 is an option of archive; digits_seg takes none"),
+        (
+            {"name": "digits10", "canvas": 16},
+            "a.yaml: canvas = 16: canvas is an option of digits_seg; digits10 takes num_train, num_test, shuffle_targets$",
+        ),
+        ({"name": "cifar10", "path": "x"}, "path = 'x': path is an option of archive; cifar10 takes num_train"),
+        ({"name": "digits_seg", "ignore_index": 0}, "ignore_index is an option of archive; digits_seg takes .*canvas"),
         (
             {"name": "quadratic", "eigenvalues": [1.0], "num_test": 3},
-            "num_test = 3 is an option of .*; quadratic takes none",
+            "num_test is an option of digits10, .*archive; quadratic takes num_train, eigenvalues",
         ),
         ({"name": "digits_seg", "canvas": 15}, "canvas = 15 is too small for digits_per_image = 2 .* 16 is the least"),
         ({"name": "digits_seg", "digits_per_image": 5}, "canvas = 16 is too small for digits_per_image = 5 .* 24 is"),
         ({"name": "digits10", "shuffle_targets": 1}, "shuffle_targets = 1: .*valid boolean"),
         (
             {"name": "quadratic", "eigenvalues": [1.0], "shuffle_targets": True},
-            "shuffle_targets = True is an option of digits10, .*archive; quadratic takes none",
+            "shuffle_targets is an option of digits10, .*archive; quadratic takes num_train, eigenvalues",
         ),
-        ({"name": "quadratic"}, "quadratic needs eigenvalues"),
-        ({"name": "archive"}, "archive needs path"),
+        ({"name": "quadratic"}, "a.yaml: eigenvalues is missing"),
+        ({"name": "archive"}, "a.yaml: path is missing"),
         ({"name": "quadratic", "eigenvalues": []}, "eigenvalues = .*at least 1"),
         ({"name": "quadratic", "eigenvalues": [1.0, 0.0]}, "eigenvalues.1 = 0.0: .*greater than 0"),
         ({"name": "quadratic", "eigenvalues": ["1"]}, "eigenvalues.0 = '1'"),

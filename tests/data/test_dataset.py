@@ -5,7 +5,7 @@ import torch
 
 from trajreg.data.dataset import Dataset, checksum
 from trajreg.data.images import image_dataset, permutation
-from trajreg.data.spec import DataSpec
+from trajreg.data.spec import VisionSpec
 
 
 def test_checksum_sees_bytes_shapes_and_dtypes():
@@ -36,7 +36,7 @@ def test_images_are_standardised_per_channel_by_the_training_images():
     train = rng.integers(0, 256, (20, 2, 4, 4), dtype=np.uint8)
     train[:, 1] = 9
     test = rng.integers(0, 256, (5, 2, 4, 4), dtype=np.uint8)
-    data = image_dataset(DataSpec(name="cifar10"), "classification", (train, np.arange(20)), (test, np.arange(5)), 20)
+    data = image_dataset(VisionSpec(name="cifar10"), "classification", (train, np.arange(20)), (test, np.arange(5)), 20)
     mean, std = train[:, 0].mean(), train[:, 0].std()
     np.testing.assert_allclose(data.train_inputs[:, 0], (train[:, 0] - mean) / std, atol=1e-6)
     np.testing.assert_allclose(data.test_inputs[:, 0], (test[:, 0] - mean) / std, atol=1e-6)

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 
 from trajreg.data import digits
 from trajreg.data.load import load
-from trajreg.data.spec import DataSpec
+from trajreg.data.spec import Digits10Spec, Digits100Spec, DigitsSegSpec, parse_data
 from trajreg.errors import InputError
 
 # Raise NUMERICS in trajreg.runs.fingerprint when one of these changes: every run on that data does.
@@ -22,7 +22,7 @@ CHECKSUMS = {
 
 @pytest.mark.parametrize("name", CHECKSUMS)
 def test_the_data_is_the_same_always_and_everywhere(name):
-    first, second = load(DataSpec(name=name)), load(DataSpec(name=name))
+    first, second = load(parse_data({"name": name}, "test")), load(parse_data({"name": name}, "test"))
     assert first.checksum == second.checksum == CHECKSUMS[name]
     assert first.train_inputs.dtype == torch.float32
     assert first.train_targets.dtype == torch.int64
@@ -30,7 +30,7 @@ def test_the_data_is_the_same_always_and_everywhere(name):
     assert first.train_inputs.double().std(correction=0) == pytest.approx(1, abs=1e-6)
 
 
-@pytest.mark.parametrize("spec", [DataSpec(name=name) for name in CHECKSUMS], ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", [parse_data({"name": name}, "test") for name in CHECKSUMS], ids=lambda spec: spec.name)
 def test_no_digit_is_on_both_sides(spec):
     train, test = (set(side.ravel()) for side in digits.source_digits(spec))
     train_pool, test_pool = map(set, digits.digit_split())
@@ -48,7 +48,7 @@ def test_the_split_is_stratified():
 
 
 def test_digits10_are_scikit_learns():
-    data, (train, _) = load(DataSpec(name="digits10")), digits.digit_split()
+    data, (train, _) = load(Digits10Spec(name="digits10")), digits.digit_split()
     real = load_digits()
     pixels = torch.from_numpy(real.images[train])[:, None]
     torch.testing.assert_close(data.train_inputs.double(), (pixels - pixels.mean()) / pixels.std(correction=0))
@@ -57,20 +57,20 @@ def test_digits10_are_scikit_learns():
 
 
 def test_fewer_are_a_choice_from_all_with_the_same_scale():
-    few, full = load(DataSpec(name="digits10", num_train=100, num_test=20)), load(DataSpec(name="digits10"))
+    few, full = load(Digits10Spec(name="digits10", num_train=100, num_test=20)), load(Digits10Spec(name="digits10"))
     assert (len(few.train_inputs), len(few.train_targets), len(few.test_inputs)) == (100, 100, 20)
     assert {image.numpy().tobytes() for image in few.train_inputs} <= {x.numpy().tobytes() for x in full.train_inputs}
     assert len(few.train_targets.unique()) == 10
     with pytest.raises(InputError, match="num_train of digits10 is 1439, but there are only 1438 samples"):
-        load(DataSpec(name="digits10", num_train=1439))
+        load(Digits10Spec(name="digits10", num_train=1439))
 
 
 def test_digits100_are_balanced_pairs():
-    data = load(DataSpec(name="digits100"))
+    data = load(Digits100Spec(name="digits100"))
     assert (data.input_shape, data.num_classes) == ((1, 8, 16), 100)
     assert (data.train_targets.bincount() == 20).all()
     assert (data.test_targets.bincount() == 5).all()
-    sources = digits.source_digits(DataSpec(name="digits100"))[1]
+    sources = digits.source_digits(Digits100Spec(name="digits100"))[1]
     labels = load_digits().target[sources]
     np.testing.assert_array_equal(data.test_targets, 10 * labels[:, 0] + labels[:, 1])
     left, right = (load_digits().images[sources[7, place]] for place in (0, 1))
@@ -81,7 +81,7 @@ def test_digits100_are_balanced_pairs():
 
 @pytest.mark.parametrize(("canvas", "per_image"), [(16, 1), (16, 4), (20, 2), (30, 7)])
 def test_digits_seg_holds_every_digit_whole_with_its_mask(canvas, per_image):
-    spec = DataSpec(name="digits_seg", canvas=canvas, digits_per_image=per_image, num_train=40, num_test=10)
+    spec = DigitsSegSpec(name="digits_seg", canvas=canvas, digits_per_image=per_image, num_train=40, num_test=10)
     data, real = load(spec), load_digits()
     assert (data.input_shape, data.num_classes, data.task) == ((1, canvas, canvas), 11, "segmentation")
     assert data.train_targets.shape == (40, canvas, canvas)
@@ -96,7 +96,7 @@ def test_digits_seg_holds_every_digit_whole_with_its_mask(canvas, per_image):
 
 
 def test_digits_move_where_the_canvas_has_room():
-    masks = load(DataSpec(name="digits_seg", canvas=24)).train_targets
+    masks = load(DigitsSegSpec(name="digits_seg", canvas=24)).train_targets
     reached = (masks > 0).any(dim=0).sum()
     assert reached > 1.2 * 4 * 8 * 8  # pixels of the four places that digits would have if they never moved
 
@@ -110,6 +110,6 @@ def test_other_digits_in_scikit_learn_are_noticed(monkeypatch):
         with pytest.raises(
             InputError, match=r"digits of the installed scikit-learn have sha256:.*install a scikit-learn"
         ):
-            load(DataSpec(name="digits10"))
+            load(Digits10Spec(name="digits10"))
     finally:
         digits._digits.cache_clear()

@@ -6,13 +6,13 @@ import torch
 
 from trajreg.data.load import load
 from trajreg.data.quadratic import design, minimiser
-from trajreg.data.spec import DataSpec
+from trajreg.data.spec import QuadraticSpec
 
 SPECS = [
-    DataSpec(name="quadratic", eigenvalues=(1.0,)),
-    DataSpec(name="quadratic", eigenvalues=(100.0, 1.0, 0.01)),
-    DataSpec(name="quadratic", eigenvalues=(3.0, 2.0, 1.0), num_train=3),
-    DataSpec(name="quadratic", eigenvalues=tuple(range(1, 41)), num_train=200),
+    QuadraticSpec(name="quadratic", eigenvalues=(1.0,)),
+    QuadraticSpec(name="quadratic", eigenvalues=(100.0, 1.0, 0.01)),
+    QuadraticSpec(name="quadratic", eigenvalues=(3.0, 2.0, 1.0), num_train=3),
+    QuadraticSpec(name="quadratic", eigenvalues=tuple(range(1, 41)), num_train=200),
 ]
 
 

@@ -6,7 +6,7 @@ import torch
 
 from trajreg.data.dataset import checksum
 from trajreg.data.load import load
-from trajreg.data.spec import DataSpec
+from trajreg.data.spec import Digits10Spec, parse_data
 
 
 @pytest.fixture(params=["digits10", "digits100", "digits_seg", "archive"])
@@ -18,7 +18,7 @@ def pair(request, tmp_path):
         images, labels = rng.integers(0, 256, (90, 4, 4)).astype(np.uint8), rng.integers(0, 3, 90)
         np.savez(tmp_path / "a.npz", train_images=images, train_labels=labels)
         values["path"] = str(tmp_path / "a.npz")
-    return [load(DataSpec.parse(values | {"shuffle_targets": shuffled}, "test")) for shuffled in (False, True)]
+    return [load(parse_data(values | {"shuffle_targets": shuffled}, "test")) for shuffled in (False, True)]
 
 
 def rows(targets):
@@ -49,7 +49,7 @@ def test_the_checksum_is_that_of_what_is_trained_on(pair):
 
 
 def test_the_order_is_the_same_always_and_everywhere():
-    spec = DataSpec(name="digits10", shuffle_targets=True)
+    spec = Digits10Spec(name="digits10", shuffle_targets=True)
     torch.manual_seed(1)
     first = load(spec)
     torch.manual_seed(2)
@@ -59,6 +59,6 @@ def test_the_order_is_the_same_always_and_everywhere():
 
 
 def test_of_ten_classes_a_tenth_keeps_its_label():
-    true, shuffled = (load(DataSpec(name="digits10", shuffle_targets=value)) for value in (False, True))
+    true, shuffled = (load(Digits10Spec(name="digits10", shuffle_targets=value)) for value in (False, True))
     kept = (true.train_targets == shuffled.train_targets).double().mean()
     assert abs(kept - 0.1) < 0.03  # four standard deviations of 1438 draws

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from trajreg.data.load import load
-from trajreg.data.spec import DataSpec
+from trajreg.data.spec import VisionSpec
 from trajreg.errors import InputError
 
 torchvision = pytest.importorskip("torchvision")
@@ -31,7 +31,7 @@ def fake_pets(folder, split, target_types, download):
 @pytest.mark.parametrize(("name", "kind", "num_classes"), [("cifar10", "CIFAR10", 10), ("cifar100", "CIFAR100", 100)])
 def test_cifar(monkeypatch, tmp_path, name, kind, num_classes):
     monkeypatch.setattr(torchvision.datasets, kind, fake_cifar)
-    data = load(DataSpec(name=name, num_test=4), tmp_path)
+    data = load(VisionSpec(name=name, num_test=4), tmp_path)
     assert (data.task, data.input_shape, data.num_classes) == ("classification", (3, 32, 32), num_classes)
     assert (len(data.train_inputs), len(data.test_inputs)) == (20, 4)
     np.testing.assert_allclose(data.train_inputs.mean(dim=(0, 2, 3)), 0, atol=1e-5)
@@ -42,7 +42,7 @@ def test_cifar(monkeypatch, tmp_path, name, kind, num_classes):
 
 def test_oxford_pets(monkeypatch, tmp_path):
     monkeypatch.setattr(torchvision.datasets, "OxfordIIITPet", fake_pets)
-    data = load(DataSpec(name="oxford_pets"), tmp_path)
+    data = load(VisionSpec(name="oxford_pets"), tmp_path)
     assert (data.task, data.input_shape, data.num_classes) == ("segmentation", (3, 128, 128), 3)
     assert (len(data.train_inputs), len(data.test_inputs)) == (2, 1)
     assert data.test_targets[0, 0, ::32].tolist() == [0, 1, 2, 2]
@@ -55,10 +55,10 @@ def test_a_failed_download_says_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setattr(torchvision.datasets, "CIFAR10", fail)
     message = rf"cifar10 is not in the folder {tmp_path} .*\(Error downloading cifar\); allow the network, or copy"
     with pytest.raises(InputError, match=message):
-        load(DataSpec(name="cifar10"), tmp_path)
+        load(VisionSpec(name="cifar10"), tmp_path)
 
 
 def test_without_torchvision_the_extra_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "torchvision", None)
     with pytest.raises(InputError, match="cifar10 needs torchvision, in the extra `vision`"):
-        load(DataSpec(name="cifar10"), tmp_path)
+        load(VisionSpec(name="cifar10"), tmp_path)

@@ -1,6 +1,7 @@
 """What every network keeps to, and the sizes known from the literature."""
 
 import hashlib
+import math
 
 import pytest
 import torch
@@ -8,8 +9,8 @@ from torch import nn
 
 from trajreg.errors import InputError
 from trajreg.models.build import MODELS, build
-from trajreg.models.layers import ACTIVATIONS, initialise
-from trajreg.models.spec import OPTIONS, ModelSpec
+from trajreg.models.layers import ACTIVATIONS, activation, initialise
+from trajreg.models.spec import MODEL_SPECS, LeakyReLUSpec, MLPSpec, UNetSpec, parse_model
 
 SHAPE = (2, 8, 8)
 NUM_OUTPUTS = 3
@@ -21,8 +22,10 @@ def seeded(spec, shape=SHAPE, num_outputs=NUM_OUTPUTS, seed=0):
 
 
 def small(name, **options):
-    sizes = {"mlp": {"hidden": (8, 8)}, "unet": {"width": 1 / 16, "depth": 2}}
-    return ModelSpec(name=name, **sizes.get(name, {"width": 1 / 16}), **options)
+    """The spec of a net of that name, as small as its options allow."""
+    sizes = {"width": 1 / 16, "hidden": [8, 8], "depth": 2}
+    fields = MODEL_SPECS[name].model_fields
+    return parse_model({"name": name} | {size: sizes[size] for size in sizes if size in fields} | options, "test")
 
 
 def weights_bytes(model):
@@ -37,7 +40,7 @@ def test_contract(name, activation, norm):
     model = seeded(spec)
     inputs = torch.randn(4, *SHAPE)
     outputs = model(inputs)
-    assert outputs.shape == ((4, NUM_OUTPUTS, *SHAPE[1:]) if name == "unet" else (4, NUM_OUTPUTS))
+    assert outputs.shape == ((4, NUM_OUTPUTS, *SHAPE[1:]) if spec.dense else (4, NUM_OUTPUTS))
     assert outputs.isfinite().all()
     targets = torch.randint(NUM_OUTPUTS, (4, *outputs.shape[2:]))
     nn.functional.cross_entropy(outputs, targets).backward()
@@ -65,11 +68,11 @@ def test_contract(name, activation, norm):
 )
 def test_sizes_are_those_of_the_literature(name, num_outputs, num_weights):
     with torch.device("meta"):
-        model = build(ModelSpec(name=name), (3, 32, 32), num_outputs)
+        model = build(parse_model({"name": name}, "test"), (3, 32, 32), num_outputs)
     assert sum(weight.numel() for weight in model.parameters()) == num_weights
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if "skip" in OPTIONS[name]])
+@pytest.mark.parametrize("name", [name for name in MODELS if "skip" in MODEL_SPECS[name].model_fields])
 def test_without_skips_there_are_fewer_weights(name):
     sizes = [sum(w.numel() for w in seeded(small(name, skip=skip)).parameters()) for skip in (True, False)]
     assert sizes[0] > sizes[1]
@@ -90,13 +93,13 @@ def test_a_resnet_without_skips_is_a_plain_stack():
 def test_convolutions_have_biases_exactly_when_no_norm_follows(name):
     for norm in ("none", "batch"):
         layers = seeded(small(name, norm=norm)).named_modules()
-        convs = [layer for key, layer in layers if isinstance(layer, nn.Conv2d) and key != "head"]
+        convs = [layer for key, layer in layers if isinstance(layer, nn.Conv2d) and not key.startswith("head")]
         assert convs
         assert all((conv.bias is not None) == (norm == "none") for conv in convs)
 
 
 def test_an_mlp_without_hidden_layers_is_a_linear_map():
-    model = seeded(ModelSpec(name="mlp", hidden=(), bias=False), (5,), 1)
+    model = seeded(MLPSpec(name="mlp", hidden=(), bias=False), (5,), 1)
     (weight,) = model.parameters()
     inputs = torch.randn(4, 5)
     assert torch.equal(model(inputs), inputs @ weight.t())
@@ -113,13 +116,13 @@ def test_dropout_acts_in_training_only(name):
 @pytest.mark.parametrize(("shape", "side"), [((1, 8, 8), 8), ((1, 16, 24), 24)])
 def test_unet_names_the_side_that_does_not_fit(shape, side):
     with pytest.raises(InputError, match=rf"depth = 4 takes images whose sides are divisible by 16, not {side};"):
-        build(ModelSpec(name="unet"), shape, 2)
+        build(UNetSpec(name="unet"), shape, 2)
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name != "mlp"])
+@pytest.mark.parametrize("name", [name for name in MODELS if MODEL_SPECS[name].images_only])
 def test_vectors_are_no_images(name):
     with pytest.raises(InputError, match=rf"{name} takes images \(channels, height, width\), not shape \(7,\)"):
-        build(ModelSpec(name=name), (7,), 2)
+        build(small(name), (7,), 2)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -154,11 +157,11 @@ def test_variances_follow_the_fans(layer, fan_in, fan_out, init):
     assert not layer.bias.any()
 
 
-@pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", LeakyReLUSpec(name="leaky_relu", slope=0.5)])
 def test_kaiming_keeps_the_variance_through_a_deep_net_where_default_does_not(activation):
     variances = {}
     for init in ("kaiming", "default"):
-        spec = ModelSpec(name="mlp", hidden=(256,) * 20, activation=activation, init=init)
+        spec = MLPSpec(name="mlp", hidden=(256,) * 20, activation=activation, init=init)
         variances[init] = seeded(spec, (256,), 256)(torch.randn(64, 256)).var().item()
     assert 0.1 < variances["kaiming"] < 10
     assert variances["default"] < 1e-2 * variances["kaiming"]
@@ -168,3 +171,57 @@ def test_initialisation_leaves_norms_alone():
     model = seeded(small("resnet18", init="kaiming"))
     norms = [layer for layer in model.modules() if isinstance(layer, nn.BatchNorm2d)]
     assert all((layer.weight == 1).all() and (layer.bias == 0).all() for layer in norms)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.5])
+def test_kaiming_uses_the_slope(slope):
+    torch.manual_seed(0)
+    layer = nn.Linear(300, 200)
+    initialise(layer, "kaiming", LeakyReLUSpec(name="leaky_relu", slope=slope))
+    assert layer.weight.var().item() == pytest.approx(2 / (1 + slope**2) / 200, rel=0.05)
+
+
+class Embedder(nn.Module):
+    """A net with a layer that `initialise` does not know."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(2, 2)
+        self.table = nn.Embedding(3, 2)
+
+
+@pytest.mark.parametrize("init", ["kaiming", "xavier"])
+def test_a_layer_of_unknown_type_is_named_and_nothing_is_touched(init):
+    net = Embedder()
+    before = weights_bytes(net)
+    with pytest.raises(
+        InputError, match=f"init = '{init}' knows Linear, .* but layer table is Embedding; use init = 'd"
+    ):
+        initialise(net, init, "relu")
+    initialise(net, "default", "relu")
+    assert weights_bytes(net) == before
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm2d(4), nn.LayerNorm(4), nn.GroupNorm(2, 4), nn.InstanceNorm1d(4)])
+def test_norms_of_every_kind_are_left_alone(norm):
+    initialise(norm, "kaiming", "relu")
+    assert all((weight == 1).all() for name, weight in norm.named_parameters() if name == "weight")
+
+
+@pytest.mark.parametrize(
+    ("spec", "wanted"),
+    [
+        ({"name": "leaky_relu", "slope": 0.1}, -0.2),
+        ({"name": "elu", "alpha": 0.5}, 0.5 * (math.exp(-2) - 1)),
+        ({"name": "softplus", "beta": 2.0}, math.log1p(math.exp(-4)) / 2),
+        ("leaky_relu", -0.02),
+    ],
+)
+def test_activations_use_their_options(spec, wanted):
+    function = activation(small("mlp", activation=spec).activation)
+    assert function(torch.tensor(-2.0)).item() == pytest.approx(wanted)
+
+
+def test_an_activation_without_a_function_is_named():
+    with pytest.raises(InputError, match=r"activation 'swish' is unknown to trajreg.models.layers, which has relu, "):
+        activation("swish")

@@ -9,7 +9,7 @@ from torch import nn
 
 from trajreg.data.load import load
 from trajreg.models.build import MODELS, build
-from trajreg.models.spec import OPTIONS, ModelSpec
+from trajreg.models.spec import MODEL_SPECS, parse_model
 from trajreg.runs.execute import execute, tabulate
 from trajreg.runs.fingerprint import fingerprint
 from trajreg.runs.store import RunStore
@@ -107,11 +107,11 @@ def test_with_batch_norm_or_dropout_it_is_another_number_and_named_an_approximat
 @pytest.mark.parametrize("norm", ["none", "batch"])
 @pytest.mark.parametrize("name", MODELS)
 def test_it_is_called_exact_for_the_nets_that_have_one_mode(name, norm):
-    for dropout in (0.0, 0.5) if "dropout" in OPTIONS[name] else (0.0,):
+    for dropout in (0.0, 0.5) if "dropout" in MODEL_SPECS[name].model_fields else (0.0,):
         model = {"name": name, "norm": norm} | ({"dropout": dropout} if dropout else {})
         if name == "unet":
             model |= {"width": 0.1}
-        net = build(ModelSpec.parse(model, "test"), (1, 32, 32), 3)
+        net = build(parse_model(model, "test"), (1, 32, 32), 3)
         modes = any(isinstance(one, MODE_DEPENDENT) and getattr(one, "p", 1) > 0 for one in net.modules())
         task = "segmentation" if name == "unet" else "classification"
         assert spec("endpoint_eval", task=task, model=model).optimum_is_exact is not modes

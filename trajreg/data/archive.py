@@ -12,13 +12,13 @@ import numpy as np
 
 from trajreg.data.dataset import Dataset
 from trajreg.data.images import Arrays, image_dataset, permutation
-from trajreg.data.spec import DataSpec
+from trajreg.data.spec import ArchiveSpec
 from trajreg.errors import InputError
 
 NO_CLASS = -100  # what torch's cross-entropy leaves out
 
 
-def archive(spec: DataSpec, folder: Path) -> Dataset:
+def archive(spec: ArchiveSpec, folder: Path) -> Dataset:
     """The data set in the file `spec.path`: (N, C, H, W), classes 0 … the largest label or mask value.
 
     Without test_ keys the last `num_test` of a fixed permutation are held out. Pixels whose mask is ignore_index (the
@@ -53,7 +53,7 @@ def _read(path: str) -> dict[str, np.ndarray]:
         raise InputError(f"archive {path} is corrupt, not an .npz file, or holds Python objects: {error}") from None
 
 
-def _kind(spec: DataSpec, arrays: dict[str, np.ndarray]) -> str:
+def _kind(spec: ArchiveSpec, arrays: dict[str, np.ndarray]) -> str:
     """Whether the targets are labels or masks."""
     kinds = [kind for kind in ("labels", "masks") if f"train_{kind}" in arrays]
     if len(kinds) != 1:
@@ -81,7 +81,7 @@ def _side(path: str, arrays: dict[str, np.ndarray], side: str, kind: str) -> Arr
     return (images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)), targets.astype(np.int64)
 
 
-def _held_out(spec: DataSpec, images: np.ndarray, targets: np.ndarray) -> tuple[Arrays, Arrays]:
+def _held_out(spec: ArchiveSpec, images: np.ndarray, targets: np.ndarray) -> tuple[Arrays, Arrays]:
     if spec.num_test is None:
         raise InputError(f"archive {spec.path} has no test_images; num_test says how many to hold out")
     if spec.num_test >= len(images):
@@ -93,7 +93,7 @@ def _held_out(spec: DataSpec, images: np.ndarray, targets: np.ndarray) -> tuple[
     return (images[train], targets[train]), (images[test], targets[test])
 
 
-def _without_void(spec: DataSpec, arrays: dict[str, np.ndarray], side: Arrays) -> Arrays:
+def _without_void(spec: ArchiveSpec, arrays: dict[str, np.ndarray], side: Arrays) -> Arrays:
     images, targets = side
     ignored = arrays.get("ignore_index") if spec.ignore_index is None else np.array(spec.ignore_index)
     if ignored is None or targets.ndim == 1:

@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits
 from trajreg.data.dataset import Dataset
 from trajreg.data.images import Arrays, draws, image_dataset, permutation
 from trajreg.data.sources import DIGITS
-from trajreg.data.spec import DIGIT_SIDE, DataSpec
+from trajreg.data.spec import DIGIT_SIDE, Digits10Spec, Digits100Spec, DigitsSegSpec
 from trajreg.errors import InputError
 
 TEST_FRACTION = 0.2
@@ -23,29 +23,29 @@ INK = 4  # of 16: a pixel with more belongs to its digit, one with as much or le
 SPLIT, LABELS, SOURCE, CELL, SHIFT = range(5)  # streams of fixed random numbers
 
 
-def digits10(spec: DataSpec, folder: Path) -> Dataset:
+def digits10(spec: Digits10Spec, folder: Path) -> Dataset:
     """The digits as they are, (N, 1, 8, 8), 10 classes; all 1,438 or fewer to train on, all 359 or fewer to test on.
 
     Raises InputError when more are asked for, or scikit-learn carries other digits.
     """
     images, labels = _digits()
-    sides = ((images[side[:, 0], None], labels[side[:, 0]]) for side in source_digits(spec))
-    return image_dataset(spec, "classification", *sides, 10)
+    train, test = ((images[side[:, 0], None], labels[side[:, 0]]) for side in source_digits(spec))
+    return image_dataset(spec, "classification", train, test, 10)
 
 
-def digits100(spec: DataSpec, folder: Path) -> Dataset:
+def digits100(spec: Digits100Spec, folder: Path) -> Dataset:
     """Two digits side by side, (N, 1, 8, 16), 100 balanced classes: label 10 · left + right.
 
     Raises InputError when scikit-learn carries other digits.
     """
     images, labels = _digits()
-    sides = (
+    train, test = (
         (np.concatenate([*images[side.T]], axis=2)[:, None], labels[side] @ [10, 1]) for side in source_digits(spec)
     )
-    return image_dataset(spec, "classification", *sides, 100)
+    return image_dataset(spec, "classification", train, test, 100)
 
 
-def digits_seg(spec: DataSpec, folder: Path) -> Dataset:
+def digits_seg(spec: DigitsSegSpec, folder: Path) -> Dataset:
     """Digits on an empty canvas, (N, 1, canvas, canvas), and a class a pixel: 0 background, digit + 1 where ink is.
 
     The canvas is cut into the fewest equal squares that suffice; each digit is somewhere in a square of its own, so
@@ -68,21 +68,21 @@ def digit_split() -> Arrays:
     return order[~is_test], order[is_test]
 
 
-def source_digits(spec: DataSpec) -> Arrays:
+def source_digits(spec: Digits10Spec | Digits100Spec | DigitsSegSpec) -> Arrays:
     """Indices (N, digits in an image) of the digits that training and test images are made of: no digit is in both.
 
     For digits10 these are all there are, of which `num_train` and `num_test` are chosen later.
     """
     train, test = digit_split()
-    if spec.name == "digits10":
+    if isinstance(spec, Digits10Spec):
         return train[:, None], test[:, None]
     classes = [_classes(spec, num, side) for side, num in enumerate((spec.num_train, spec.num_test))]
     return _pick(train, classes[0], 0), _pick(test, classes[1], 1)
 
 
-def _classes(spec: DataSpec, num: int, side: int) -> np.ndarray:
+def _classes(spec: Digits100Spec | DigitsSegSpec, num: int, side: int) -> np.ndarray:
     """(num, digits in an image): the digit wanted in each place."""
-    if spec.name == "digits100":
+    if isinstance(spec, Digits100Spec):
         pairs = permutation(num, LABELS, side) % 100  # each class num / 100 times
         return np.stack([pairs // 10, pairs % 10], axis=1)
     return (draws(num * spec.digits_per_image, LABELS, side) % 10).astype(int).reshape(num, -1)

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from trajreg.data.dataset import Dataset, Task
-from trajreg.data.spec import DataSpec
+from trajreg.data.spec import LabelledSpec
 from trajreg.errors import InputError
 
 Arrays = tuple[np.ndarray, np.ndarray]
@@ -21,7 +21,7 @@ def permutation(num: int, *seed: int) -> np.ndarray:
     return np.argsort(draws(num, *seed), kind="stable")
 
 
-def image_dataset(spec: DataSpec, task: Task, train: Arrays, test: Arrays, num_classes: int) -> Dataset:
+def image_dataset(spec: LabelledSpec, task: Task, train: Arrays, test: Arrays, num_classes: int) -> Dataset:
     """A data set of (images, targets) arrays: images (N, C, H, W) uint8, targets integers (N,) or (N, H, W).
 
     Each channel is standardised by mean and standard deviation of all training images; then `num_train` and `num_test`
@@ -30,7 +30,8 @@ def image_dataset(spec: DataSpec, task: Task, train: Arrays, test: Arrays, num_c
     table = _standardised_values(train[0])
     sides = (("num_train", train, spec.num_train), ("num_test", test, spec.num_test))
     chosen = [_chosen(f"{option} of {spec.name}", arrays, num) for option, arrays, num in sides]
-    return Dataset.of(spec.name, task, *(_tensors(table, *arrays) for arrays in chosen), num_classes)
+    train_side, test_side = (_tensors(table, *arrays) for arrays in chosen)
+    return Dataset.of(spec.name, task, train_side, test_side, num_classes)
 
 
 def _standardised_values(images: np.ndarray) -> np.ndarray:

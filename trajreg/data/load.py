@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -15,8 +16,8 @@ from trajreg.data.vision import cifar10, cifar100, oxford_pets
 
 DEAL = 1611_03530  # stream of fixed random numbers: the order in which targets are dealt
 
-# Each takes the folder that downloads go to, whether it downloads or not.
-DATASETS: dict[str, Callable[[DataSpec, Path], Dataset]] = {
+# Each takes its spec and the folder that downloads go to, whether it downloads or not.
+DATASETS: dict[str, Callable[[Any, Path], Dataset]] = {
     "digits10": digits10,
     "digits100": digits100,
     "digits_seg": digits_seg,

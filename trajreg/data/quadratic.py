@@ -7,10 +7,10 @@ import numpy as np
 import torch
 
 from trajreg.data.dataset import Dataset
-from trajreg.data.spec import DataSpec
+from trajreg.data.spec import QuadraticSpec
 
 
-def quadratic(spec: DataSpec, folder: Path) -> Dataset:
+def quadratic(spec: QuadraticSpec, folder: Path) -> Dataset:
     """Inputs X (n, dim) and targets X w* (n, 1); n is `num_train`, or else max(4, 2 · dim). The test set is the same.
 
     The loss (1/2n) Σ (x_i·w − y_i)² of a linear map without bias has the Hessian diag(eigenvalues), and is 0 at w*.
@@ -20,12 +20,12 @@ def quadratic(spec: DataSpec, folder: Path) -> Dataset:
     return Dataset.of(spec.name, "regression", (inputs, targets), (inputs, targets), 1)
 
 
-def minimiser(spec: DataSpec) -> torch.Tensor:
+def minimiser(spec: QuadraticSpec) -> torch.Tensor:
     """w* (dim,): all ones."""
     return torch.ones(len(spec.eigenvalues))
 
 
-def design(spec: DataSpec) -> np.ndarray:
+def design(spec: QuadraticSpec) -> np.ndarray:
     """X = √n · Q · diag(√eigenvalues), (n, dim) float64, so that XᵀX / n = diag(eigenvalues).
 
     The orthonormal columns of Q are the first ones of the discrete cosine transform (DCT-II).

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from trajreg.data.spec import DataSpec
+from trajreg.data.spec import ArchiveSpec, DataSpec
 from trajreg.errors import InputError
 from trajreg.files import file_checksum
 
@@ -28,7 +28,7 @@ def source_checksum(spec: DataSpec) -> str:
 
     Raises InputError when there is no such file.
     """
-    if spec.name != "archive":
+    if not isinstance(spec, ArchiveSpec):
         return SOURCES[spec.name]
     try:
         return f"sha256:{file_checksum(Path(spec.path))}"

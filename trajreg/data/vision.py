@@ -12,23 +12,25 @@ import numpy as np
 
 from trajreg.data.dataset import Dataset
 from trajreg.data.images import Arrays, image_dataset
-from trajreg.data.spec import DataSpec
+from trajreg.data.spec import VisionSpec
 from trajreg.errors import InputError
 
 PET_SIDE = 128
 
 
-def cifar10(spec: DataSpec, folder: Path) -> Dataset:
+def cifar10(spec: VisionSpec, folder: Path) -> Dataset:
     """CIFAR-10: (N, 3, 32, 32), 10 classes, 50,000 to train on, 10,000 to test on. InputError when it cannot be had."""
-    return image_dataset(spec, "classification", *_cifar("CIFAR10", spec, folder), 10)
+    train, test = _cifar("CIFAR10", spec, folder)
+    return image_dataset(spec, "classification", train, test, 10)
 
 
-def cifar100(spec: DataSpec, folder: Path) -> Dataset:
+def cifar100(spec: VisionSpec, folder: Path) -> Dataset:
     """CIFAR-100 with its 100 fine labels, otherwise as CIFAR-10. InputError when it cannot be had."""
-    return image_dataset(spec, "classification", *_cifar("CIFAR100", spec, folder), 100)
+    train, test = _cifar("CIFAR100", spec, folder)
+    return image_dataset(spec, "classification", train, test, 100)
 
 
-def oxford_pets(spec: DataSpec, folder: Path) -> Dataset:
+def oxford_pets(spec: VisionSpec, folder: Path) -> Dataset:
     """Oxford-IIIT Pet, segmentation: (N, 3, 128, 128) with the trimap's classes 0 pet, 1 background, 2 border.
 
     The official trainval and test parts. Images of all sizes are scaled to 128 × 128 (bilinear), trimaps with them
@@ -38,10 +40,11 @@ def oxford_pets(spec: DataSpec, folder: Path) -> Dataset:
         _downloaded("OxfordIIITPet", spec, folder, split=split, target_types="segmentation")
         for split in ("trainval", "test")
     )
-    return image_dataset(spec, "segmentation", *map(_pets, parts), 3)
+    train, test = map(_pets, parts)
+    return image_dataset(spec, "segmentation", train, test, 3)
 
 
-def _cifar(kind: str, spec: DataSpec, folder: Path) -> list[Arrays]:
+def _cifar(kind: str, spec: VisionSpec, folder: Path) -> list[Arrays]:
     parts = (_downloaded(kind, spec, folder, train=train) for train in (True, False))
     return [(part.data.transpose(0, 3, 1, 2), np.array(part.targets)) for part in parts]
 
@@ -59,7 +62,7 @@ def _pets(part: Any) -> Arrays:
     return images, masks
 
 
-def _downloaded(kind: str, spec: DataSpec, folder: Path, **part: Any) -> Any:
+def _downloaded(kind: str, spec: VisionSpec, folder: Path, **part: Any) -> Any:
     """The torchvision data set `kind` in `folder`, downloaded unless it is there."""
     try:
         from torchvision import datasets

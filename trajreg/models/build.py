@@ -1,7 +1,7 @@
 """From a spec to the network."""
 
 from collections.abc import Callable
-from math import prod
+from typing import Any
 
 from torch import nn
 
@@ -15,48 +15,25 @@ from trajreg.models.vgg import VGG
 
 Shape = tuple[int, ...]
 
+# Each takes its spec, the shape of an input and the number of outputs.
+MODELS: dict[str, Callable[[Any, Shape, int], nn.Module]] = {
+    "mlp": MLP,
+    "vgg11": VGG,
+    "vgg13": VGG,
+    "vgg16": VGG,
+    "resnet18": ResNet,
+    "resnet34": ResNet,
+    "unet": UNet,
+}
+
 
 def build(spec: ModelSpec, input_shape: Shape, num_outputs: int) -> nn.Module:
     """The network for inputs of `input_shape`, (C, H, W) for all but the mlp, with its initial weights, on the CPU.
 
     Draws from torch's global random numbers: seed them for the same weights. Raises InputError when inputs do not fit.
     """
-    if spec.name != "mlp" and len(input_shape) != 3:
+    if spec.images_only and len(input_shape) != 3:
         raise InputError(f"{spec.name} takes images (channels, height, width), not shape {tuple(input_shape)}")
     model = MODELS[spec.name](spec, input_shape, num_outputs)
     initialise(model, spec.init, spec.activation)
     return model
-
-
-def _mlp(spec: ModelSpec, input_shape: Shape, num_outputs: int) -> MLP:
-    options = {"hidden": spec.hidden, "bias": spec.bias, "dropout": spec.dropout}
-    return MLP(prod(input_shape), num_outputs, activation=spec.activation, norm=spec.norm, **options)
-
-
-def _vgg(spec: ModelSpec, input_shape: Shape, num_outputs: int) -> VGG:
-    return VGG(spec.name, input_shape[0], num_outputs, spec.width, spec.activation, spec.norm, spec.dropout)
-
-
-def _resnet(spec: ModelSpec, input_shape: Shape, num_outputs: int) -> ResNet:
-    return ResNet(spec.name, input_shape[0], num_outputs, spec.width, spec.activation, spec.norm, spec.skip)
-
-
-def _unet(spec: ModelSpec, input_shape: Shape, num_outputs: int) -> UNet:
-    for side in input_shape[1:]:
-        if side % 2**spec.depth:
-            raise InputError(
-                f"unet with depth = {spec.depth} takes images whose sides are divisible by {2**spec.depth}, "
-                f"not {side}; choose another depth or image size"
-            )
-    return UNet(input_shape[0], num_outputs, spec.width, spec.activation, spec.norm, spec.skip, spec.depth)
-
-
-MODELS: dict[str, Callable[[ModelSpec, Shape, int], nn.Module]] = {
-    "mlp": _mlp,
-    "vgg11": _vgg,
-    "vgg13": _vgg,
-    "vgg16": _vgg,
-    "resnet18": _resnet,
-    "resnet34": _resnet,
-    "unet": _unet,
-}

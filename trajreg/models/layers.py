@@ -1,11 +1,26 @@
-"""What all networks share: activations, normalisation, initialisation, width."""
+"""What all networks share: blocks, activations, initialisation, width."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
 
 import torch
 from torch import nn
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {
+from trajreg.errors import InputError
+from trajreg.models.spec import ActivationSpec, ConvSpec, name_and_options
+
+ORDER = "weight-norm-act-drop"
+
+
+def _leaky_relu(slope: float = 0.01) -> nn.Module:
+    return nn.LeakyReLU(slope)
+
+
+# name → activation function, from its options
+ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
     "relu": nn.ReLU,
-    "leaky_relu": nn.LeakyReLU,
+    "leaky_relu": _leaky_relu,
     "elu": nn.ELU,
     "gelu": nn.GELU,
     "silu": nn.SiLU,
@@ -16,19 +31,68 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 }
 
 # What calculate_gain calls them. It knows no smooth rectifiers; they do as ReLU does away from 0, so they get its gain.
-_GAINS = {"leaky_relu": "leaky_relu", "tanh": "tanh", "sigmoid": "sigmoid", "identity": "linear"}
+_GAINS: dict[str, Literal["relu", "leaky_relu", "tanh", "sigmoid", "linear"]] = {
+    "leaky_relu": "leaky_relu",
+    "tanh": "tanh",
+    "sigmoid": "sigmoid",
+    "identity": "linear",
+}
+
+_INITIALISED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+_NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
 
-def activation(name: str) -> nn.Module:
-    """The activation function of that name, with PyTorch's own parameters."""
-    return ACTIVATIONS[name]()
+def activation(spec: str | ActivationSpec) -> nn.Module:
+    """The activation function of that name, or of that name and options. Raises InputError when there is none."""
+    name, options = name_and_options(spec)
+    if name not in ACTIVATIONS:
+        raise InputError(f"activation {name!r} is unknown to trajreg.models.layers, which has {', '.join(ACTIVATIONS)}")
+    return ACTIVATIONS[name](**options)
 
 
-def norm(name: str, channels: int, dims: int = 2) -> nn.Module:
-    """Batch normalisation of `channels` for `batch`, of images (dims = 2) or vectors (dims = 1); nothing for `none`."""
-    if name == "none":
-        return nn.Identity()
-    return nn.BatchNorm2d(channels) if dims == 2 else nn.BatchNorm1d(channels)
+_activation = activation  # `block` has an argument of that name
+
+
+def block(
+    weight: nn.Module,
+    before: int,
+    after: int,
+    *,
+    norm: str,
+    activation: str | ActivationSpec,
+    dropout: float = 0.0,
+    order: str = ORDER,
+    dims: int = 2,
+    first: bool = False,
+    last: bool = False,
+) -> list[nn.Module]:
+    """The layers of a block in order: a weight layer from `before` to `after` channels, norm, activation and dropout.
+
+    order: the parts there are, "-" between them: `weight`, `norm`, `act`, `drop`. norm: `batch` or `none`. dropout: its probability, no
+    layer for 0. dims: 2 for images, 1 for vectors. first: nothing goes before the weight, which sees the data themselves. last: nothing
+    goes after the weight, which gives the outputs.
+    """
+    parts = order.split("-")
+    place = parts.index("weight")
+    channels = before if "norm" in parts[:place] else after
+    layers: dict[str, list[nn.Module]] = {
+        "weight": [weight],
+        "norm": _norm(norm, channels, dims),
+        "act": [_activation(activation)],
+        "drop": [nn.Dropout(dropout)] if dropout else [],
+    }
+    kept = parts[place if first else 0 : place + 1 if last else None]
+    return [layer for part in kept for layer in layers[part]]
+
+
+def blocks(spec: ConvSpec) -> Callable[..., list[nn.Module]]:
+    """`block` with the options of a convolutional net."""
+    return partial(block, norm=spec.norm, activation=spec.activation, dropout=spec.block_dropout, order=spec.order)
+
+
+def has_bias(norm: str, order: str = ORDER) -> bool:
+    """Whether a convolution of a block needs a bias: not right before a norm, which takes any constant out."""
+    return norm == "none" or "weight-norm" not in order
 
 
 def scaled(channels: int, width: float) -> int:
@@ -37,22 +101,45 @@ def scaled(channels: int, width: float) -> int:
 
 
 @torch.no_grad()
-def initialise(model: nn.Module, init: str, activation: str) -> None:
+def initialise(model: nn.Module, init: str, activation: str | ActivationSpec) -> None:
     """Draw the weights of all linear and convolutional layers anew, in place, and set their biases to 0; norms stay.
 
     default: nothing is touched. kaiming (He et al., 2015): normal, variance gain² / fan-out, where the gain is that of
-    the activation in nn.init.calculate_gain (leaky_relu: slope 0.01), and ReLU's √2 for elu, gelu, silu and softplus.
+    the activation in nn.init.calculate_gain (leaky_relu: with its slope), and ReLU's √2 for elu, gelu, silu and softplus.
     xavier (Glorot and Bengio, 2010): uniform, variance 2 / (fan-in + fan-out), whatever the activation.
+
+    Raises InputError, unless `init` is default, for a net with weights in a layer of another type, and leaves it as it is.
     """
     if init == "default":
         return
-    for layer in model.modules():
-        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            # nn.init takes dimension 0 for the outputs; a transposed convolution has its inputs there
-            weight = layer.weight.transpose(0, 1) if isinstance(layer, nn.ConvTranspose2d) else layer.weight
-            if init == "kaiming":
-                nn.init.kaiming_normal_(weight, a=0.01, mode="fan_out", nonlinearity=_GAINS.get(activation, "relu"))
-            else:
-                nn.init.xavier_uniform_(weight)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
+    layers = _initialised_layers(model, init)
+    name, options = name_and_options(activation)
+    for layer in layers:
+        # nn.init takes dimension 0 for the outputs; a transposed convolution has its inputs there
+        weight = layer.weight.transpose(0, 1) if isinstance(layer, nn.ConvTranspose2d) else layer.weight
+        if init == "kaiming":
+            slope, gain = options.get("slope", 0.01), _GAINS.get(name, "relu")
+            nn.init.kaiming_normal_(weight, a=slope, mode="fan_out", nonlinearity=gain)
+        else:
+            nn.init.xavier_uniform_(weight)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+
+
+def _initialised_layers(model: nn.Module, init: str) -> list[nn.Linear | nn.Conv2d | nn.ConvTranspose2d]:
+    found = []
+    for name, layer in model.named_modules():
+        if isinstance(layer, _INITIALISED):
+            found.append(layer)
+        elif not isinstance(layer, _NORMS) and next(layer.parameters(recurse=False), None) is not None:
+            raise InputError(
+                f"init = {init!r} knows Linear, Conv2d, ConvTranspose2d and norms, but layer {name or '(top level)'} "
+                f"is {type(layer).__name__}; use init = 'default', or teach trajreg.models.layers.initialise this type"
+            )
+    return found
+
+
+def _norm(name: str, channels: int, dims: int) -> list[nn.Module]:
+    if name == "none":
+        return []
+    return [nn.BatchNorm2d(channels) if dims == 2 else nn.BatchNorm1d(channels)]

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from trajreg.models import layers
+from trajreg.models.spec import ResNetSpec
 
 NUM_BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}  # in each of the four stages
 
@@ -15,49 +16,50 @@ class ResNet(nn.Sequential):
     have no bias when a norm follows; without norm they get one.
     """
 
-    def __init__(
-        self,
-        name: str,
-        in_channels: int,
-        num_outputs: int,
-        width: float = 1.0,
-        activation: str = "relu",
-        norm: str = "batch",
-        skip: bool = True,
-    ):
-        before = layers.scaled(64, width)
-        stack: list[nn.Module] = [*_conv(in_channels, before, 3, 1, norm), layers.activation(activation)]
-        for stage, num_blocks in enumerate(NUM_BLOCKS[name]):
-            after = layers.scaled(64 * 2**stage, width)
-            for block in range(num_blocks):
-                stride = 2 if stage > 0 and block == 0 else 1
-                stack.append(BasicBlock(before, after, stride, activation, norm, skip))
+    def __init__(self, spec: ResNetSpec, input_shape: tuple[int, ...], num_outputs: int):
+        block = layers.blocks(spec)
+        before = layers.scaled(64, spec.width)
+        stack = _conv(spec, input_shape[0], before, first=True)
+        after_sum = "weight-act-drop" if spec.order.startswith("weight") else "weight"
+        for stage, num_blocks in enumerate(NUM_BLOCKS[spec.name]):
+            after = layers.scaled(64 * 2**stage, spec.width)
+            for number in range(num_blocks):
+                summed = BasicBlock(spec, before, after, stride=2 if stage > 0 and number == 0 else 1)
+                stack += block(summed, before, after, order=after_sum)
                 before = after
-        super().__init__(*stack, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, num_outputs))
+        head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, num_outputs))
+        super().__init__(*stack, *block(head, before, num_outputs, last=True))
 
 
 class BasicBlock(nn.Module):
     """(N, before, H, W) → (N, after, H / stride, W / stride): two convolutions, plus the input unless `skip` is off.
 
-    Where the shape changes, the input goes through a projection: a 1 × 1 convolution and a norm.
+    Where the shape changes, the input goes through a 1 × 1 convolution. In the usual order that and the second
+    convolution end with their norm, and activation and dropout come after the sum; in the others nothing does.
     """
 
-    def __init__(self, before: int, after: int, stride: int, activation: str, norm: str, skip: bool):
+    def __init__(self, spec: ResNetSpec, before: int, after: int, stride: int):
         super().__init__()
-        first, second = _conv(before, after, 3, stride, norm), _conv(after, after, 3, 1, norm)
-        self.body = nn.Sequential(*first, layers.activation(activation), *second)
+        usual = spec.order.startswith("weight")
+        first = _conv(spec, before, after, stride=stride)
+        second = _conv(spec, after, after, order="weight-norm" if usual else spec.order)
+        self.body = nn.Sequential(*first, *second)
         self.shortcut = None
-        if skip:
+        if spec.skip:
             same_shape = before == after and stride == 1
-            self.shortcut = nn.Identity() if same_shape else nn.Sequential(*_conv(before, after, 1, stride, norm))
-        self.activation = layers.activation(activation)
+            order = "weight-norm" if usual else "weight"
+            self.shortcut = nn.Sequential(*([] if same_shape else _conv(spec, before, after, 1, stride, order)))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """The activation of body plus shortcut."""
+        """Body plus shortcut."""
         residual = self.body(images)
-        return self.activation(residual if self.shortcut is None else residual + self.shortcut(images))
+        return residual if self.shortcut is None else residual + self.shortcut(images)
 
 
-def _conv(before: int, after: int, size: int, stride: int, norm: str) -> list[nn.Module]:
-    conv = nn.Conv2d(before, after, size, stride, padding=size // 2, bias=norm == "none")
-    return [conv, layers.norm(norm, after)]
+def _conv(
+    spec: ResNetSpec, before: int, after: int, size: int = 3, stride: int = 1, order: str = "", first: bool = False
+) -> list[nn.Module]:
+    """A block around a convolution, in `order`, or else in that of the spec."""
+    order = order or spec.order
+    conv = nn.Conv2d(before, after, size, stride, padding=size // 2, bias=layers.has_bias(spec.norm, order))
+    return layers.blocks(spec)(conv, before, after, order=order, first=first)

@@ -29,6 +29,9 @@ SWITCHES = {
     ("model.init", "default"): "PyTorch init",
     ("model.init", "kaiming"): "Kaiming init",
     ("model.init", "xavier"): "Xavier init",
+    ("model.order", "weight-norm-act-drop"): "norm after the weights",
+    ("model.order", "norm-drop-weight-act"): "IC layers before the weights",
+    ("model.order", "norm-act-drop-weight"): "pre-activation",
 }
 
 
@@ -38,7 +41,10 @@ def label(settings: dict[str, Any]) -> str:
 
 
 def _one(key: str, value: Any) -> str:
-    if key in ("model.name", "model.activation") and value in NAMES:
+    if key == "model.activation" and isinstance(value, dict) and "name" in value:
+        options = ", ".join(f"{option} {number}" for option, number in value.items() if option != "name")
+        return _one(key, value["name"]) + (f" ({options})" if options else "")
+    if key in ("model.name", "model.activation") and isinstance(value, str) and value in NAMES:
         return NAMES[value]
     if isinstance(value, str | bool) and (key, value) in SWITCHES:
         return SWITCHES[key, value]

@@ -1,12 +1,13 @@
 """What a figure is: a base training, what is varied, how many seeds, and what is claimed. Imports no torch."""
 
+import copy
 import itertools
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, Strict, model_validator
 
-from trajreg.data.spec import OPTIONS
+from trajreg.data.spec import LabelledSpec
 from trajreg.errors import InputError
 from trajreg.schema import Spec
 from trajreg.studies.labels import label
@@ -93,7 +94,7 @@ class FigureSpec(Spec):
 
     `status` says what the figure rests on: "paper" (its caption is known), "reconstructed", or "illustration".
     `base` holds the keys of a TrainSpec without the seed; `vary` maps dotted keys to the values of a grid.
-    `random_label_seeds`: so many of the seeds train every variant once more on random labels (`DataSpec.shuffle_targets`), a null.
+    `random_label_seeds`: so many of the seeds train every variant once more on random labels (`LabelledSpec.shuffle_targets`), a null.
     """
 
     figure: Annotated[str, Field(pattern=r"^fig\d\d$")]
@@ -155,7 +156,7 @@ class FigureSpec(Spec):
             raise InputError(
                 f"{where}: base.seed is not a known key: the figure's `seeds` says how many seeds each variant gets"
             )
-        values = {key: dict(value) if isinstance(value, dict) else value for key, value in self.base.items()}
+        values = copy.deepcopy(self.base)
         for dotted, value in settings.items():
             *path, last = dotted.split(".")
             place = values
@@ -181,7 +182,7 @@ class FigureSpec(Spec):
             )
         for variant in self.variants() if self.random_label_seeds else ():
             data = variant.training.data
-            if "shuffle_targets" not in OPTIONS[data.name] or data.shuffle_targets:
+            if not isinstance(data, LabelledSpec) or data.shuffle_targets:
                 why = "is trained on random labels already" if data.shuffle_targets else f"has no labels: {data.name}"
                 raise InputError(
                     f"{where}: random_label_seeds = {self.random_label_seeds} must be 0: {variant.label or 'base'} {why}"

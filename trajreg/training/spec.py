@@ -115,8 +115,7 @@ class TrainSpec(Spec):
     @property
     def optimum_is_exact(self) -> bool:
         """Whether ℓ* is what it is called, up to rounding: not where eval mode stands for batch norm or dropout in train mode."""
-        same_in_both_modes = self.model.norm != "batch" and not self.model.dropout
-        return self.record.optimum != "endpoint_eval" or same_in_both_modes
+        return self.record.optimum != "endpoint_eval" or self.model.same_in_both_modes
 
     def replayed_epochs(self) -> tuple[int, ...]:
         """The numbers, from 1 on, of the epochs that estimator `replay` runs again; none with other estimators."""
