@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from trajreg.errors import InputError
 from trajreg.models import layers
 from trajreg.models.build import MODELS, build
-from trajreg.models.spec import Order, parse_model
+from trajreg.models.spec import MODEL_SPECS, Order, parse_model
 
 KINDS = (nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.BatchNorm1d, nn.ReLU, nn.Dropout)
 IC, PRE = "norm-drop-weight-act", "norm-act-drop-weight"
@@ -20,7 +21,8 @@ def kinds(stack):
 
 def net(name, **options):
     torch.manual_seed(0)
-    sizes = {"hidden": [6, 5]} if name == "mlp" else {"width": 1 / 32} | ({"depth": 1} if name == "unet" else {})
+    fields, small = MODEL_SPECS[name].model_fields, {"hidden": [6, 5], "width": 1 / 32, "depth": 1}
+    sizes = {size: value for size, value in small.items() if size in fields}
     return build(parse_model({"name": name, **sizes, **options}, "test"), (2, 8, 8), 3)
 
 
@@ -51,11 +53,26 @@ def test_no_norm_and_no_dropout_are_no_layers():
     assert kinds(stack) == ["Linear", "Tanh"]
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"order": "norm-act"}, "order = 'norm-act' must be weight and some of norm, act and drop, each once"),
+        ({"order": "weight-act-act"}, "order = 'weight-act-act' must be"),
+        ({"order": "weight-relu"}, "order = 'weight-relu' must be"),
+        ({"norm": "layer"}, "norm = 'layer' must be none or batch"),
+        ({"activation": "swish"}, "activation 'swish' is unknown"),
+    ],
+)
+def test_impossible_blocks_are_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        layers.block(nn.Linear(2, 3), 2, 3, **({"norm": "none", "activation": "relu"} | options))
+
+
 @pytest.mark.parametrize("order", get_args(Order))
 @pytest.mark.parametrize("name", MODELS)
 def test_every_net_learns_with_every_order(name, order):
-    options = {"norm": "batch", "order": order, "dropout" if name == "mlp" else "block_dropout": 0.2}
-    model = net(name, **options)
+    dropout = "block_dropout" if "block_dropout" in MODEL_SPECS[name].model_fields else "dropout"
+    model = net(name, norm="batch", order=order, **{dropout: 0.2})
     model(torch.randn(4, 2, 8, 8)).square().sum().backward()
     assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in model.parameters())
     assert sum(isinstance(layer, nn.Dropout) and layer.p == 0.2 for layer in model.modules()) >= 2

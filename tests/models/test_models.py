@@ -9,7 +9,7 @@ from torch import nn
 
 from trajreg.errors import InputError
 from trajreg.models.build import MODELS, build
-from trajreg.models.layers import ACTIVATIONS, activation, initialise
+from trajreg.models.layers import ACTIVATIONS, activation_function, initialise
 from trajreg.models.spec import MODEL_SPECS, LeakyReLUSpec, MLPSpec, UNetSpec, parse_model
 
 SHAPE = (2, 8, 8)
@@ -218,10 +218,10 @@ def test_norms_of_every_kind_are_left_alone(norm):
     ],
 )
 def test_activations_use_their_options(spec, wanted):
-    function = activation(small("mlp", activation=spec).activation)
+    function = activation_function(small("mlp", activation=spec).activation)
     assert function(torch.tensor(-2.0)).item() == pytest.approx(wanted)
 
 
 def test_an_activation_without_a_function_is_named():
     with pytest.raises(InputError, match=r"activation 'swish' is unknown to trajreg.models.layers, which has relu, "):
-        activation("swish")
+        activation_function("swish")

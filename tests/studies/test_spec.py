@@ -149,3 +149,13 @@ def test_every_profile_has_every_figure_and_loads(profile):
 def test_digits_has_enough_seeds_for_a_verdict():
     for path in figure_files(ROOT / "params", "digits").values():
         assert load_figure(path).seeds >= 5
+
+
+def test_options_of_an_activation_can_be_varied(tmp_path):
+    path = write(tmp_path, "{name: vgg11}", "{name: vgg11, activation: {name: leaky_relu}}")
+    path.write_text(path.read_text().replace("vary:\n", "vary:\n  model.activation.slope: [0.01, 0.1]\n"))
+    figure = load_figure(path)
+    activations = [variant.training.model.activation for variant in figure.variants()]
+    assert activations[0] == "leaky_relu"  # the default
+    assert activations[2].slope == 0.1
+    assert figure.base["model"]["activation"] == {"name": "leaky_relu"}

@@ -11,6 +11,7 @@ from trajreg.errors import InputError
 from trajreg.models.spec import ActivationSpec, ConvSpec, name_and_options
 
 ORDER = "weight-norm-act-drop"
+PARTS = set(ORDER.split("-"))
 
 
 def _leaky_relu(slope: float = 0.01) -> nn.Module:
@@ -42,15 +43,12 @@ _INITIALISED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
 
-def activation(spec: str | ActivationSpec) -> nn.Module:
+def activation_function(spec: str | ActivationSpec) -> nn.Module:
     """The activation function of that name, or of that name and options. Raises InputError when there is none."""
     name, options = name_and_options(spec)
     if name not in ACTIVATIONS:
         raise InputError(f"activation {name!r} is unknown to trajreg.models.layers, which has {', '.join(ACTIVATIONS)}")
     return ACTIVATIONS[name](**options)
-
-
-_activation = activation  # `block` has an argument of that name
 
 
 def block(
@@ -70,15 +68,19 @@ def block(
 
     order: the parts there are, "-" between them: `weight`, `norm`, `act`, `drop`. norm: `batch` or `none`. dropout: its probability, no
     layer for 0. dims: 2 for images, 1 for vectors. first: nothing goes before the weight, which sees the data themselves. last: nothing
-    goes after the weight, which gives the outputs.
+    goes after the weight, which gives the outputs. Raises InputError for an order, norm or activation that there is not.
     """
     parts = order.split("-")
+    if "weight" not in parts or len(set(parts)) < len(parts) or not set(parts) <= PARTS:
+        raise InputError(
+            f"order = {order!r} must be weight and some of norm, act and drop, each once, with '-' between them"
+        )
     place = parts.index("weight")
     channels = before if "norm" in parts[:place] else after
     layers: dict[str, list[nn.Module]] = {
         "weight": [weight],
         "norm": _norm(norm, channels, dims),
-        "act": [_activation(activation)],
+        "act": [activation_function(activation)],
         "drop": [nn.Dropout(dropout)] if dropout else [],
     }
     kept = parts[place if first else 0 : place + 1 if last else None]
@@ -140,6 +142,8 @@ def _initialised_layers(model: nn.Module, init: str) -> list[nn.Linear | nn.Conv
 
 
 def _norm(name: str, channels: int, dims: int) -> list[nn.Module]:
+    if name not in ("none", "batch"):
+        raise InputError(f"norm = {name!r} must be none or batch")
     if name == "none":
         return []
     return [nn.BatchNorm2d(channels) if dims == 2 else nn.BatchNorm1d(channels)]
