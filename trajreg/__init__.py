@@ -2,6 +2,8 @@
 
 - `regularity`, `theorem_bound`, `TheoremBound`: γ and its companions from distances and losses; the bound of Theorem 1
 - `TrajectoryRecorder`: measure them in any PyTorch training loop
+- `sharpness`, `Eigenvalues`: the largest eigenvalues of the Hessian of a net's loss
+- `__version__`: of the installed package; "0+unknown" where it is not installed but read from its folder
 """
 
 from importlib import import_module
@@ -9,20 +11,40 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from trajreg.metrics.regularity import TheoremBound, regularity, theorem_bound
+    from trajreg.metrics.sharpness import Eigenvalues, sharpness
     from trajreg.trajectory.recorder import TrajectoryRecorder
+
+    __version__: str
 
 # name → module, imported when first used: planning and `make` with nothing to do never wait for torch
 _HOME = {
-    "regularity": "trajreg.metrics.regularity",
-    "theorem_bound": "trajreg.metrics.regularity",
+    "Eigenvalues": "trajreg.metrics.sharpness",
     "TheoremBound": "trajreg.metrics.regularity",
     "TrajectoryRecorder": "trajreg.trajectory.recorder",
+    "regularity": "trajreg.metrics.regularity",
+    "sharpness": "trajreg.metrics.sharpness",
+    "theorem_bound": "trajreg.metrics.regularity",
 }
 
-__all__ = ["TheoremBound", "TrajectoryRecorder", "regularity", "theorem_bound"]
+__all__ = ["Eigenvalues", "TheoremBound", "TrajectoryRecorder", "regularity", "sharpness", "theorem_bound"]
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        return _version()
     if name not in _HOME:
         raise AttributeError(f"module 'trajreg' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # slow to import, and seldom asked for
+
+    try:
+        return version("trajreg")
+    except PackageNotFoundError:
+        return "0+unknown"

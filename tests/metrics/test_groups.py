@@ -141,6 +141,10 @@ def test_a_rate_of_zero_gives_nan():
     ("change", "message"),
     [
         ({"lr": np.ones(3)}, r"lr has shape \(3,\), should be \(3, 2\) or a scalar"),
+        (
+            {"distance_sq": np.ones((4, 3)), "lr": np.ones((3, 2))},
+            r"distance_sq has shape \(4, 3\), should be \(4, 2\)",
+        ),
         ({"update_sq": np.ones(3)}, r"update_sq has shape \(3,\), should be \(3, 2\)"),
         ({"lr": np.array([[1, 1], [1, -0.5], [1, 1]])}, r"lr\[1, 1\] = -0.5 is below 0"),
     ],

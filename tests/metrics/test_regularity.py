@@ -106,9 +106,15 @@ def test_resting_weights_give_nan_cosine():
         ({"update_sq": np.ones((3, 1))}, r"update_sq has shape \(3, 1\), should be \(3,\)"),
         ({"lr": np.ones(2)}, r"lr has shape \(2,\), should be \(3,\) or a scalar"),
         ({"lr": -0.1}, r"lr\[0\] = -0.1 is below 0"),
-        ({"loss": 1.0}, r"loss has shape \(\), should be \(T,\)"),
+        ({"loss": 1.0}, r"loss has shape \(\), should be \(3,\)"),
+        ({"loss": np.ones(2)}, r"loss has shape \(2,\), should be \(3,\)"),
+        ({"loss": np.ones(5), "lr": np.ones(3)}, r"loss has shape \(5,\), should be \(3,\)"),
+        ({"distance_sq": np.ones(3), "lr": np.ones(3)}, r"distance_sq has shape \(3,\), should be \(4,\)"),
+        ({"distance_sq": 1.0}, r"distance_sq has shape \(\), should be \(4,\)"),
+        ({"optimal_loss": np.ones(2)}, r"optimal_loss has shape \(2,\), should be \(3,\) or a scalar"),
         ({"inner": np.ones(4)}, r"inner has shape \(4,\), should be \(3,\)"),
         ({"update_sq": np.array([1, -2.0, 1])}, r"update_sq\[1\] = -2.0 is below 0"),
+        ({"update_sq": np.array([1, -2.0, -5.0])}, r"update_sq\[1\] = -2.0 is below 0"),
     ],
 )
 def test_wrong_input_is_named(change, message):
@@ -138,3 +144,42 @@ def test_theorem_says_nothing_when_gamma_is_not_positive():
     assert bound.bound is None
     assert bound.holds is None
     assert bound.slack is None
+
+
+def through_a_step_without_a_gap():
+    """θ from 2 to 1 to 3 to 0: the second step leads away, and its mini-batch loses nothing."""
+    theta, loss = np.array([[2.0], [1.0], [3.0], [0.0]]), np.array([1.0, 0.0, 1.0])
+    return table_of(theta, loss, 1.0)
+
+
+def test_theorem_says_nothing_where_a_step_has_no_gamma():
+    table = through_a_step_without_a_gap()
+    assert (table["gamma"].drop(1) > 0).all()
+    # with γ_min of the other steps the bound would be 4 / (2 · 1.5 · 3) = 0.44, and the average gap is 0.67: wrongly refuted
+    bound = trajreg.theorem_bound(table)
+    assert bound.gamma_min == pytest.approx(1.5)
+    assert (bound.bound, bound.holds, bound.slack) == (None, None, None)
+
+
+def test_steps_of_rate_zero_that_rest_are_left_out_of_the_theorem():
+    theta, loss = descent([1.0, 3.0], 0.1, 40)
+    plain = trajreg.theorem_bound(table_of(theta, loss, 0.1))
+    index = [0, 0, *range(8), 7, *range(8, 41), 40]  # at rest twice at first, then once in the middle and at the end
+    lr = np.where(np.diff(index) > 0, 0.1, 0.0)
+    rested = table_of(theta[index], np.append(loss, 1.0)[index[:-1]], lr)
+    assert rested["gamma"].isna().sum() == 4
+    assert trajreg.theorem_bound(rested) == plain
+    assert plain.holds
+
+
+def test_theorem_says_nothing_where_weights_move_at_rate_zero():
+    theta, lr = np.array([[2.0], [1.0], [3.0], [0.0]]), np.array([0.1, 0.0, 0.1])
+    bound = trajreg.theorem_bound(table_of(theta, np.full(3, 100.0), lr))
+    assert bound.gamma_min > 0
+    assert bound.holds is None
+
+
+def test_theorem_of_no_step_at_all_says_nothing():
+    bound = trajreg.theorem_bound(table_of(np.ones((4, 2)), np.ones(3), 0.0))
+    assert np.isnan([bound.gamma_min, bound.average_gap]).all()
+    assert bound.holds is None

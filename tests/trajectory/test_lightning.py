@@ -1,5 +1,6 @@
 """The Lightning callback: the trainer itself where Lightning is installed (it is no part of the lock file), the message where it is not."""
 
+import inspect
 import subprocess
 import sys
 from importlib import import_module
@@ -11,6 +12,7 @@ import torch
 from torch import nn
 
 import trajreg
+from trajreg.errors import InputError
 
 PACKAGES = [name for name in ("lightning.pytorch", "pytorch_lightning") if find_spec(name.partition(".")[0])]
 installed = pytest.mark.skipif(not PACKAGES, reason="Lightning is not installed")
@@ -108,3 +110,18 @@ def test_a_training_resumed_from_a_checkpoint_has_the_same_table(tmp_path):
     whole = by_lightning(tmp_path, 4)
     resumed = by_lightning(tmp_path / "again", 4, checkpoint=str(tmp_path / "epoch=1.ckpt"))
     np.testing.assert_array_equal(resumed, whole)
+
+
+@installed
+@warnings_of_lightning
+def test_the_keywords_are_those_of_the_recorder():
+    from trajreg.trajectory.lightning import RegularityCallback
+
+    recorder, callback = (
+        {name: one.default for name, one in inspect.signature(call).parameters.items()}
+        for call in (trajreg.TrajectoryRecorder, RegularityCallback)
+    )
+    del recorder["parameters"]
+    assert callback == recorder
+    with pytest.raises(InputError, match=r"no recording: it begins when Trainer\.fit"):
+        RegularityCallback().on_train_end(None, None)

@@ -14,6 +14,8 @@ Only the alignment may be negative. Geometric means of the per-step factors woul
 one step points away from the end, and leaving such steps out would flatter the alignment.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -83,5 +85,6 @@ def log_ratio(treatment: pd.DataFrame, control: pd.DataFrame) -> pd.DataFrame:
     return parts
 
 
-def _log10(values):
+def _log10(values: Any) -> Any:
+    """Of a Series or a DataFrame; NaN where a value is not positive."""
     return np.log10(values.where(values > 0))

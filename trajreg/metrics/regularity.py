@@ -3,7 +3,9 @@
 Source: Chen, Yang, Zhou, arXiv 2011.06702. The definition's exact form is reconstructed from its theorem; the walk and the excess are ours.
 """
 
+from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,8 +50,8 @@ def regularity(
     Raises:
         ValueError: a wrong shape, or a value that no trajectory has; the message names the argument.
     """
-    loss = _vector("loss", loss, None)
-    steps, groups = len(loss), np.shape(distance_sq)[1:2]
+    steps, groups = _agreed(distance_sq, update_sq, lr, inner, loss, optimal_loss)
+    loss = _vector("loss", loss, steps)
     distance_sq = _vector("distance_sq", distance_sq, steps + 1, at_least=0.0, groups=groups)
     update_sq = _vector("update_sq", update_sq, steps, at_least=0.0, groups=groups)
     lr = _vector("lr", lr, steps, at_least=0.0, broadcast=True, groups=groups)
@@ -99,7 +101,8 @@ def _columns(
 
 def mean_lr(lr: np.ndarray, group_sizes: ArrayLike | None = None) -> np.ndarray:
     """(T,) the learning rate of each step: the mean over weights where `lr` is (T, G), with P_g = `group_sizes`."""
-    return lr if lr.ndim == 1 else np.average(lr, axis=1, weights=group_sizes)
+    weights = None if group_sizes is None else np.asarray(group_sizes)
+    return lr if lr.ndim == 1 else np.average(lr, axis=1, weights=weights)
 
 
 def lr_shares(lr: np.ndarray, group_sizes: ArrayLike | None = None) -> np.ndarray:
@@ -119,8 +122,9 @@ def constant_rows(rows: np.ndarray) -> bool:
 class TheoremBound:
     """Theorem 1 on one trajectory: where γ_t ≥ γ > 0 at every step, the average gap is at most d_0² / (2γ Σ_t η_t).
 
-    `gamma_min` is the least γ_t; `bound` and `holds` are None when it is not positive, or where the learning rates of several groups
-    did not keep their ratios: then the theorem says nothing.
+    `gamma_min` is the least γ_t of the steps that have one; `bound` and `holds` are None where the theorem says nothing: γ_min is not
+    positive, a step has no γ_t (`theorem_bound` says when that counts), or the learning rates of several groups did not keep their
+    ratios. Without any step of positive learning rate γ_min and the average gap are NaN.
     """
 
     gamma_min: float
@@ -139,16 +143,23 @@ def theorem_bound(table: pd.DataFrame) -> TheoremBound:
 
     The average gap is weighted by the learning rate, so that the bound also holds under a schedule; with a constant
     rate it is the plain mean and the bound the paper's d_0² / (2ηγT). Over several groups d_0 is `distance_scaled`.
+
+    The theorem asks for γ_t ≥ γ at every step. A step whose gap is not positive has no γ_t, but moves the weights and so takes its part of
+    d_0²: with one such step nothing is said, neither that the theorem holds nor that it does not. A step of learning rate 0 has no γ_t
+    either, but no weight in any of the sums: as long as it left the distance to θ_T unchanged (the first step of a warm-up, the
+    last one of a schedule that ends at 0) it is left out, and d_0 is that of the first step that counts.
     """
-    total_lr = table["lr"].sum()
-    average_gap = float((table["lr"] * table["gap"]).sum() / total_lr)
-    gamma_min = float(table["gamma"].min())
-    if not gamma_min > 0:
+    resting = table["lr"].to_numpy() == 0
+    kept, distance = table[~resting], table["distance"].to_numpy()
+    if kept.empty:
+        return TheoremBound(np.nan, None, np.nan, None)
+    total_lr, gamma_min = kept["lr"].sum(), float(kept["gamma"].min())
+    average_gap = float((kept["lr"] * kept["gap"]).sum() / total_lr)
+    stayed = np.isclose(distance[1:], distance[:-1], rtol=1e-6, atol=0)[resting[:-1]].all()
+    initial = kept.get("distance_scaled", kept["distance"]).iloc[0]
+    if not (gamma_min > 0 and kept["gamma"].notna().all() and stayed and np.isfinite(initial)):
         return TheoremBound(gamma_min, None, average_gap, None)
-    distance = table.get("distance_scaled", table["distance"]).iloc[0]
-    if np.isnan(distance):
-        return TheoremBound(gamma_min, None, average_gap, None)
-    bound = float(distance**2 / (2 * gamma_min * total_lr))
+    bound = float(initial**2 / (2 * gamma_min * total_lr))
     # γ_min is itself rounded: on a trajectory whose γ is constant, bound and average gap are the same number
     return TheoremBound(gamma_min, bound, average_gap, average_gap <= bound * (1 + 1e-9))
 
@@ -163,10 +174,27 @@ def _total(values: np.ndarray) -> np.ndarray:
     return values if values.ndim == 1 else values.sum(axis=1)
 
 
+def _agreed(
+    distance_sq: ArrayLike, update_sq: ArrayLike, lr: ArrayLike, inner: ArrayLike | None, *others: ArrayLike
+) -> tuple[int, tuple[int, ...]]:
+    """T, and (G,) or (), as most of the arrays have them: a wrong shape is then blamed on the array that is alone with it."""
+    by_group = (np.atleast_1d(distance_sq)[1:], update_sq, lr, inner)
+    grouped, others_shapes = (
+        [np.shape(one) for one in some if one is not None and np.ndim(one)] for some in (by_group, others)
+    )
+    lengths = [shape[0] for shape in (*grouped, *others_shapes)]
+    return _most_common(lengths), _most_common([shape[1:2] for shape in grouped])
+
+
+def _most_common(values: list[Any]) -> Any:
+    """The value that occurs most often, the first one where several do."""
+    return Counter(values).most_common(1)[0][0]
+
+
 def _vector(
     name: str,
     values: ArrayLike,
-    length: int | None,
+    length: int,
     at_least: float = -np.inf,
     broadcast: bool = False,
     groups: tuple[int, ...] = (),
@@ -174,10 +202,10 @@ def _vector(
     array = np.asarray(values, dtype=np.float64)
     if broadcast and array.ndim == 0:
         array = np.full((length, *groups), array)
-    if array.ndim != 1 + len(groups) or array.shape != (array.shape[0] if length is None else length, *groups):
-        wanted = "(T,)" if length is None else f"{(length, *groups)}" + (" or a scalar" if broadcast else "")
+    if array.shape != (length, *groups):
+        wanted = f"{(length, *groups)}" + (" or a scalar" if broadcast else "")
         raise ValueError(f"{name} has shape {array.shape}, should be {wanted}")
     if (array < at_least).any():
         first = np.unravel_index(np.argmax(array < at_least), array.shape)
-        raise ValueError(f"{name}[{', '.join(map(str, first))}] = {array.min()} is below {at_least:g}")
+        raise ValueError(f"{name}[{', '.join(map(str, first))}] = {array[first]} is below {at_least:g}")
     return array

@@ -10,7 +10,8 @@
 - `sketch`, `projection`, `sketched`: a random projection of every update, the map, and what follows; unbiased, with standard errors, exact
   for epoch sums
 - `replay`: distances to a known θ_T while an epoch is run once more; exact, no iterates (`trajreg.training.replay` runs it)
-- `flat`, `recent`, `distances`: θ as one vector, the latest iterates reduced a block at a time, and what all estimators hand over
+- `flat`, `recent`, `boundaries`, `distances`: θ as one vector, the latest iterates reduced a block at a time, those at the
+  ends of epochs, and what all estimators hand over
 
 An estimator has `keep()` (before each step), `finish()` → `Distances`, `state()`, `load_state(state)` and `close()`.
 """

@@ -44,7 +44,7 @@ def squared_length(vector: torch.Tensor) -> torch.Tensor:
 def group_dots(one: torch.Tensor, other: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:
     """⟨one, other⟩ over each group of `sizes` neighbours: (G,), or a scalar where there is one group."""
     sizes = list(sizes)
-    dots = [torch.dot(*pair) for pair in zip(one.split(sizes), other.split(sizes), strict=True)]
+    dots = [torch.dot(*pair) for pair in zip(torch.split(one, sizes), torch.split(other, sizes), strict=True)]
     return torch.stack(dots) if len(dots) > 1 else dots[0]
 
 

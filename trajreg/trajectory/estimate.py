@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import torch
 
+from trajreg.trajectory.epoch import epoch_length
 from trajreg.trajectory.flat import Flat
 from trajreg.trajectory.parameters import Weights
 
@@ -52,7 +53,7 @@ def room(
     """(bytes needed, bytes available) of the iterates that `estimator` keeps in `num_steps` steps."""
     iterate = weights.count * weights.tensors[0].dtype.itemsize
     if estimator == "epoch":
-        return (-(-num_steps // steps_per_epoch) + 1) * iterate, psutil.virtual_memory().available // 2
+        return (-(-num_steps // epoch_length(steps_per_epoch)) + 1) * iterate, psutil.virtual_memory().available // 2
     needed, in_memory = (num_steps + 1) * iterate, usable_memory(memory)
     on_disk = shutil.disk_usage(directory or tempfile.gettempdir()).free
     return needed, in_memory if needed <= in_memory else in_memory + on_disk

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from trajreg.errors import InputError
-from trajreg.trajectory.epoch import Epoch
+from trajreg.trajectory.epoch import Epoch, epoch_length
 from trajreg.trajectory.estimate import room, seconds_per_copy, shortest, usable_memory
 from trajreg.trajectory.parameters import Weights
 from trajreg.trajectory.sketch import Sketch, sketch_widths
@@ -28,50 +28,48 @@ class Options:
     num_sketch: int | None = None
     sketch_seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.estimator not in ESTIMATORS:
             raise InputError(f"estimator {self.estimator!r} is unknown, choose from {', '.join(ESTIMATORS)}")
-        if self.estimator == "epoch" and (self.steps_per_epoch is None or self.steps_per_epoch < 1):
-            raise InputError(
-                f"estimator 'epoch' needs steps_per_epoch, the number of steps after which a snapshot is kept; got {self.steps_per_epoch}"
-            )
-        if self.estimator == "auto" and self.num_steps is None:
+        if self.estimator == "epoch":
+            epoch_length(self.steps_per_epoch)
+
+    def resolved(self, weights: Weights) -> "Options":
+        """The same with `auto` decided: `store` where all iterates fit in `memory` bytes, else `sketch`.
+
+        The choice rests on the options and P alone, not on what happens to be free: the same training is measured in the same way
+        everywhere. Raises InputError where `auto` lacks num_steps.
+        """
+        if self.estimator != "auto":
+            return self
+        if self.num_steps is None:
             raise InputError(
                 "estimator 'auto' needs num_steps, the number of steps to come, to tell whether all iterates fit"
             )
+        iterates = (self.num_steps + 1) * weights.count * weights.tensors[0].dtype.itemsize
+        return replace(self, estimator="store" if iterates <= self.memory else "sketch")
 
-    def resolved(self, weights: Weights) -> "Options":
-        """The same with `auto` decided and the sketch's default size: `store` where all iterates fit in `memory` bytes, else `sketch`.
-
-        The choice rests on the options and P alone, not on what happens to be free: the same training is measured in the same way
-        everywhere.
-        """
-        estimator = self.estimator
-        if estimator == "auto":
-            iterates = (self.num_steps + 1) * weights.count * weights.tensors[0].dtype.itemsize
-            estimator = "store" if iterates <= self.memory else "sketch"
-        num_sketch = min(DEFAULT_SKETCH, weights.count) if self.num_sketch is None else self.num_sketch
-        return replace(self, estimator=estimator, num_sketch=num_sketch)
+    def sketch_size(self, weights: Weights) -> int:
+        """k of `sketch`: num_sketch, or its default."""
+        return min(DEFAULT_SKETCH, weights.count) if self.num_sketch is None else self.num_sketch
 
 
-def room_for(options: Options, weights: Weights) -> tuple[int, int]:
+def room_for(options: Options, weights: Weights, num_steps: int) -> tuple[int, int]:
     """(bytes needed, bytes available) of what a recording of `num_steps` steps keeps; `options` are resolved."""
     if options.estimator == "sketch":
-        numbers = options.num_steps * sum(sketch_widths(weights, options.num_sketch))
+        numbers = num_steps * sum(sketch_widths(weights, options.sketch_size(weights)))
         if options.steps_per_epoch:
-            numbers += (-(-options.num_steps // options.steps_per_epoch) + 1) * weights.count
+            numbers += (-(-num_steps // options.steps_per_epoch) + 1) * weights.count
         needed = numbers * torch.promote_types(weights.tensors[0].dtype, torch.float32).itemsize
         return needed, usable_memory(needed)
-    return room(
-        weights, options.estimator, options.num_steps, options.steps_per_epoch, options.memory, options.directory
-    )
+    return room(weights, options.estimator, num_steps, options.steps_per_epoch, options.memory, options.directory)
 
 
 def seconds_per_step(options: Options, weights: Weights) -> float:
     """Wall seconds that recording adds to a step, measured; `options` are resolved."""
     if options.estimator != "sketch":
         return seconds_per_copy(weights, options.estimator)
-    sketch = Sketch(weights, options.num_sketch)
+    sketch = Sketch(weights, options.sketch_size(weights))
     sketch.keep()
 
     def step() -> None:
@@ -88,17 +86,17 @@ def make_estimator(options: Options, weights: Weights) -> Store | Epoch | Sketch
     """
     memory = options.memory
     if options.num_steps is not None:
-        _refuse_what_does_not_fit(options, weights)
+        _refuse_what_does_not_fit(options, weights, options.num_steps)
         memory = usable_memory(memory)
     if options.estimator == "store":
         return Store(weights, options.num_steps, memory, options.directory)
     if options.estimator == "epoch":
-        return Epoch(weights, options.steps_per_epoch)
-    return Sketch(weights, options.num_sketch, options.sketch_seed, options.steps_per_epoch)
+        return Epoch(weights, epoch_length(options.steps_per_epoch))
+    return Sketch(weights, options.sketch_size(weights), options.sketch_seed, options.steps_per_epoch)
 
 
-def _refuse_what_does_not_fit(options: Options, weights: Weights) -> None:
-    needed, available = room_for(options, weights)
+def _refuse_what_does_not_fit(options: Options, weights: Weights, num_steps: int) -> None:
+    needed, available = room_for(options, weights, num_steps)
     if needed <= available:
         return
     place, advice = "in memory", "longer epochs"
@@ -106,7 +104,7 @@ def _refuse_what_does_not_fit(options: Options, weights: Weights) -> None:
         advice = "longer epochs, a smaller num_sketch"
     elif options.estimator == "store":
         place, advice = "in memory and on disk", "give `directory` a larger disk, or use estimator 'epoch' or 'sketch'"
-    what = f"{options.num_steps:,} steps of {weights.count:,} weights"
+    what = f"{num_steps:,} steps of {weights.count:,} weights"
     raise InputError(
         f"estimator {options.estimator!r}: {what} need {needed:,} bytes, {available:,} are available {place} "
         f"(and a step would take {seconds_per_copy(weights, options.estimator):.1g} s more); "

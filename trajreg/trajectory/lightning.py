@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -9,10 +10,11 @@ import torch
 
 from trajreg.errors import InputError
 from trajreg.trajectory.recorder import TrajectoryRecorder
+from trajreg.trajectory.store import DEFAULT_MEMORY
 from trajreg.trajectory.trajectory import Trajectory
 
 
-def _callback_class() -> type:
+def _callback_class() -> Any:
     """The `Callback` of the package that is in use: the one imported already, else the one that is installed."""
     packages = sorted(("lightning.pytorch", "pytorch_lightning"), key=lambda name: name not in sys.modules)
     for name in packages:
@@ -24,7 +26,10 @@ def _callback_class() -> type:
     raise InputError("RegularityCallback needs Lightning; install the extra: pip install 'trajreg[lightning]'")
 
 
-class RegularityCallback(_callback_class()):
+Callback: Any = _callback_class()
+
+
+class RegularityCallback(Callback):
     """Record a Lightning training: `callback = RegularityCallback(); Trainer(callbacks=[callback]).fit(...); callback.table`.
 
     θ and its groups are the optimiser's. A step is an optimiser's step; its loss is the one whose gradient it follows, the sum over the
@@ -32,7 +37,8 @@ class RegularityCallback(_callback_class()):
     a resumed training gives the table of an uninterrupted one.
 
     Args:
-        estimator, options: as `TrajectoryRecorder`; num_steps comes from the trainer where it knows.
+        estimator, steps_per_epoch, num_sketch, sketch_seed, memory, directory: as `TrajectoryRecorder`.
+        num_steps: as there; by default the trainer's, where it knows.
 
     Attributes:
         trajectory, table: the `Trajectory` and its `regularity()` once the training ended, None before.
@@ -41,9 +47,27 @@ class RegularityCallback(_callback_class()):
         InputError: at the start of training, several optimisers or devices; else as `TrajectoryRecorder`.
     """
 
-    def __init__(self, estimator: str = "store", **options: Any):
+    def __init__(
+        self,
+        estimator: str = "store",
+        *,
+        num_steps: int | None = None,
+        steps_per_epoch: int | None = None,
+        num_sketch: int | None = None,
+        sketch_seed: int = 0,
+        memory: int = DEFAULT_MEMORY,
+        directory: str | Path | None = None,
+    ):
         super().__init__()
-        self._options = {"estimator": estimator} | options
+        self._num_steps = num_steps
+        self._options: dict[str, Any] = {
+            "estimator": estimator,
+            "steps_per_epoch": steps_per_epoch,
+            "num_sketch": num_sketch,
+            "sketch_seed": sketch_seed,
+            "memory": memory,
+            "directory": directory,
+        }
         self._recorder: TrajectoryRecorder | None = None
         self._resumed: dict[str, Any] = {}
         self._losses: list[torch.Tensor] = []
@@ -56,9 +80,11 @@ class RegularityCallback(_callback_class()):
             raise InputError(
                 f"RegularityCallback records one optimiser on one device, got {len(trainer.optimizers)} and {trainer.world_size}"
             )
-        steps = trainer.estimated_stepping_batches
-        known = {"num_steps": int(steps)} if 0 < steps < float("inf") else {}
-        self._recorder = TrajectoryRecorder(trainer.optimizers[0].param_groups, **known | self._options)
+        steps, num_steps = trainer.estimated_stepping_batches, self._num_steps
+        if num_steps is None and 0 < steps < float("inf"):
+            num_steps = int(steps)
+        groups = trainer.optimizers[0].param_groups
+        self._recorder = TrajectoryRecorder(groups, num_steps=num_steps, **self._options)
         if self._resumed:
             self._recorder.load_state_dict(self._resumed)
         self._resumed, self._losses = {}, []
@@ -70,12 +96,14 @@ class RegularityCallback(_callback_class()):
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: torch.optim.Optimizer) -> None:
         """Record the step that follows: an update lasts until the next one is recorded, so the `with` need not contain it."""
-        with self._recorder.step(torch.stack(self._losses).sum(), lr=[group["lr"] for group in optimizer.param_groups]):
+        with self._recording().step(
+            torch.stack(self._losses).sum(), lr=[group["lr"] for group in optimizer.param_groups]
+        ):
             self._losses = []
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """End the recording and compute the table."""
-        self.trajectory = self._recorder.finish()
+        self.trajectory = self._recording().finish()
         self._recorder, self.table = None, self.trajectory.regularity()
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
@@ -91,3 +119,8 @@ class RegularityCallback(_callback_class()):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """From a checkpoint: kept until the training starts."""
         self._resumed = state_dict
+
+    def _recording(self) -> TrajectoryRecorder:
+        if self._recorder is None:
+            raise InputError("RegularityCallback has no recording: it begins when Trainer.fit calls on_train_start")
+        return self._recorder

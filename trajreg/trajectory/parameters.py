@@ -113,7 +113,7 @@ def _groups(parameters: Parameters) -> list[list[tuple[str, torch.Tensor]]]:
     """(name, tensor) of everything that was given, a list a group."""
     if isinstance(parameters, torch.Tensor):
         raise InputError("parameters is one tensor; give a list of tensors, a module or an optimiser's param_groups")
-    entries = list(parameters.named_parameters() if isinstance(parameters, nn.Module) else parameters)
+    entries: list[Any] = list(parameters.named_parameters() if isinstance(parameters, nn.Module) else parameters)
     if not any(isinstance(entry, dict) for entry in entries):
         return [_named(entries, "")]
     if not all(isinstance(entry, dict) and "params" in entry for entry in entries):

@@ -3,15 +3,18 @@
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from trajreg.errors import InputError
+from trajreg.trajectory.distances import Distances
 from trajreg.trajectory.estimate import Estimate
 from trajreg.trajectory.estimators import Options, make_estimator, room_for, seconds_per_step
 from trajreg.trajectory.parameters import Parameters, Weights
+from trajreg.trajectory.store import DEFAULT_MEMORY, Store
 from trajreg.trajectory.trajectory import Trajectory
 
 
@@ -45,20 +48,34 @@ class TrajectoryRecorder:
         steps_per_epoch: needed by "epoch"; with it, the epoch sums of "sketch" are exact.
         num_sketch: numbers "sketch" keeps of a step and parameter group, 8192 by default (P, and exact, where there are fewer weights).
         sketch_seed: of the projections; another one gives estimates with independent errors.
-        memory: bytes of iterates that "store" keeps in memory before it goes to memory-mapped files in `directory`.
+        memory: bytes of iterates that "store" keeps in memory before it goes to memory-mapped files.
+        directory: where those go, a temporary folder by default. They are deleted by `finish`, by `close`, and with the recorder.
 
     Raises:
         InputError: unknown estimator, no trainable parameter, parameters of different types or devices, no room.
     """
 
-    def __init__(self, parameters: Parameters, estimator: str = "store", **options: Any):
+    def __init__(
+        self,
+        parameters: Parameters,
+        estimator: str = "store",
+        *,
+        num_steps: int | None = None,
+        steps_per_epoch: int | None = None,
+        num_sketch: int | None = None,
+        sketch_seed: int = 0,
+        memory: int = DEFAULT_MEMORY,
+        directory: str | Path | None = None,
+    ):
         self._weights = Weights.of(parameters)
-        chosen = Options(estimator, **options).resolved(self._weights)
+        chosen = Options(estimator, num_steps, steps_per_epoch, memory, directory, num_sketch, sketch_seed).resolved(
+            self._weights
+        )
         self._estimator, self.estimator = make_estimator(chosen, self._weights), chosen.estimator
-        self._identity = {
+        self._identity: dict[str, Any] = {
             "estimator": chosen.estimator,
             "steps_per_epoch": chosen.steps_per_epoch,
-            "num_sketch": chosen.num_sketch if chosen.estimator == "sketch" else None,
+            "num_sketch": chosen.sketch_size(self._weights) if chosen.estimator == "sketch" else None,
             "sketch_seed": chosen.sketch_seed if chosen.estimator == "sketch" else None,
             "group_sizes": list(self._weights.group_sizes),
             "parameters": self._weights.describe(),
@@ -70,11 +87,23 @@ class TrajectoryRecorder:
         self._finished = self._inside = False
 
     @staticmethod
-    def estimate(parameters: Parameters, num_steps: int, estimator: str = "store", **options: Any) -> Estimate:
+    def estimate(
+        parameters: Parameters,
+        num_steps: int,
+        estimator: str = "store",
+        *,
+        steps_per_epoch: int | None = None,
+        num_sketch: int | None = None,
+        sketch_seed: int = 0,
+        memory: int = DEFAULT_MEMORY,
+        directory: str | Path | None = None,
+    ) -> Estimate:
         """What a recording of `num_steps` steps would cost; records a few steps to measure it. Raises InputError as the constructor."""
         weights = Weights.of(parameters)
-        chosen = Options(estimator, num_steps, **options).resolved(weights)
-        return Estimate(*room_for(chosen, weights), seconds_per_step(chosen, weights))
+        chosen = Options(estimator, num_steps, steps_per_epoch, memory, directory, num_sketch, sketch_seed).resolved(
+            weights
+        )
+        return Estimate(*room_for(chosen, weights, num_steps), seconds_per_step(chosen, weights))
 
     @contextmanager
     def step(self, loss: torch.Tensor | float, *, lr: float | Sequence[float]) -> Iterator[None]:
@@ -108,24 +137,19 @@ class TrajectoryRecorder:
 
         `keep_iterates` ("store" only) returns all θ_t as well.
 
-        Raises InputError when nothing was recorded, it was finished before, a parameter was exchanged, or a loss or weight is not finite.
+        Raises InputError when nothing was recorded, it was finished before, is called inside a step, or a parameter was exchanged; the
+        recording stays as it is then. Where a loss or a weight is not finite, or the reduction itself fails, it ends all the same.
         """
         self._refuse_if_closed("finish")
         if keep_iterates and self.estimator != "store":
             raise InputError(f"keep_iterates needs estimator 'store', this recording is made by {self.estimator!r}")
         if not self._lr:
             raise InputError("nothing was recorded: wrap optimizer.step() in `with recorder.step(loss, lr=...)`")
-        loss = self.losses()
-        if not np.isfinite(loss).all():
-            raise InputError(
-                f"the loss of step {int(np.argmin(np.isfinite(loss)))} is not finite: the training diverged"
-            )
         self._weights.refuse_changes(self._kinds, f"finish() after step {len(self._lr) - 1}")
-        distances = self._estimator.finish()
-        if not np.isfinite(distances.distance_sq).all():
-            raise InputError("a weight is not finite: the training diverged")
-        iterates = self._estimator.iterates() if keep_iterates else None
-        self.close()
+        try:
+            loss, distances, iterates = self._reduce(keep_iterates)
+        finally:
+            self.close()
         sizes, lr = self._weights.sizes, np.array(self._lr)
         several = len(sizes) > 1
         return Trajectory(
@@ -137,6 +161,19 @@ class TrajectoryRecorder:
             sizes if several else None,
             self.estimator,
         )
+
+    def _reduce(self, keep_iterates: bool) -> tuple[np.ndarray, Distances, torch.Tensor | None]:
+        """The losses, what the estimator knows, and the iterates if asked for."""
+        loss = self.losses()
+        if not np.isfinite(loss).all():
+            raise InputError(
+                f"the loss of step {int(np.argmin(np.isfinite(loss)))} is not finite: the training diverged"
+            )
+        distances = self._estimator.finish()
+        if not np.isfinite(distances.distance_sq).all():
+            raise InputError("a weight is not finite: the training diverged")
+        store = self._estimator if keep_iterates and isinstance(self._estimator, Store) else None
+        return loss, distances, store.iterates() if store else None
 
     def losses(self) -> np.ndarray:
         """(t,) the losses recorded so far, float64; waits for the device."""

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from trajreg.errors import InputError
-from trajreg.trajectory.distances import Distances, squared_length, squared_lengths
+from trajreg.trajectory.boundaries import Boundaries
+from trajreg.trajectory.distances import Distances, squared_length
 from trajreg.trajectory.parameters import Weights
 from trajreg.trajectory.projection import Projection
 from trajreg.trajectory.recent import Recent
@@ -49,7 +50,7 @@ class Sketch:
             )
         if steps_per_epoch is not None and steps_per_epoch < 1:
             raise InputError(f"steps_per_epoch = {steps_per_epoch}, must be at least 1")
-        self._sizes, self._every, self._device = weights.sizes, steps_per_epoch, like.device
+        self._sizes, self._every, self._device = list(weights.sizes), steps_per_epoch, like.device
         # half-precision weights are subtracted and projected in float32
         dtype = torch.promote_types(like.dtype, torch.float32)
         like = torch.empty(0, dtype=dtype, device=like.device)
@@ -62,15 +63,12 @@ class Sketch:
         self._fresh: list[torch.Tensor] = []
         self._rows: list[torch.Tensor] = []
         self._update_sq: list[torch.Tensor] = []
-        self._snapshots: list[torch.Tensor] = []
-        self._count = 0
+        self._boundaries = Boundaries(weights.sizes, steps_per_epoch)
 
     def keep(self) -> None:
         """Keep the current iterate until its update is projected, and as a snapshot where an epoch begins."""
         self._recent.keep()
-        if self._every and self._count % self._every == 0:
-            self._snapshots.append(self._recent.last.to("cpu", copy=True))
-        self._count += 1
+        self._boundaries.keep(self._recent.last)
 
     def finish(self) -> Distances:
         """Keep θ_T and reduce backwards from it, in float64: per-step lengths, inner products and their standard errors."""
@@ -78,7 +76,7 @@ class Sketch:
         self._recent.flush()
         self._move_rows()
         update_sq = torch.stack(self._update_sq).cpu()
-        boundary_sq = self._boundaries() if self._every else None
+        boundary_sq = self._boundaries.distances(self._recent.last) if self._every else None
         groups, start = [], 0
         for group, (width, projection) in enumerate(zip(self._widths, self._projections, strict=True)):
             rows = [row[start : start + width] for row in self._rows]
@@ -92,16 +90,17 @@ class Sketch:
         latest = self._recent.state()
         self._move_rows()
         return {
-            "count": self._count,
+            "count": self._boundaries.count,
             "rows": list(self._rows),
             "update_sq": [value.cpu() for value in self._update_sq],
-            "snapshots": list(self._snapshots),
+            "snapshots": list(self._boundaries.snapshots),
             "latest": latest,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue after the steps of `state`; the projections are the same, they follow from their seed."""
-        self._count, self._rows, self._snapshots = state["count"], list(state["rows"]), list(state["snapshots"])
+        self._boundaries.load_state(state["count"], state["snapshots"])
+        self._rows = list(state["rows"])
         self._update_sq = [value.to(self._device) for value in state["update_sq"]]
         self._recent.load_state(state["latest"])
 
@@ -109,11 +108,11 @@ class Sketch:
         """Free the sketches and snapshots."""
         self._rows.clear()
         self._fresh.clear()
-        self._snapshots.clear()
+        self._boundaries.snapshots.clear()
 
     def _project(self, before: torch.Tensor, after: torch.Tensor) -> None:
         sketches, squares = [], []
-        pieces = zip(self._projections, before.split(self._sizes), after.split(self._sizes), strict=True)
+        pieces = zip(self._projections, torch.split(before, self._sizes), torch.split(after, self._sizes), strict=True)
         for project, old, new in pieces:
             update = torch.sub(old, new, out=project.vector)
             squares.append(squared_length(update))
@@ -127,14 +126,6 @@ class Sketch:
         if self._fresh:
             self._rows.extend(torch.stack(self._fresh).cpu())
             self._fresh.clear()
-
-    def _boundaries(self) -> torch.Tensor:
-        """(B+1, G) ‖θ_a − θ_T‖² at epoch boundaries a."""
-        if (self._count - 1) % self._every:
-            self._snapshots.append(self._recent.last.to("cpu", copy=True))
-        end = self._snapshots[-1].double()
-        squares = [squared_lengths(one.double().sub_(end), self._sizes) for one in self._snapshots]
-        return torch.stack(squares).view(len(squares), len(self._sizes))
 
 
 def sketch_widths(weights: Weights, num_sketch: int) -> list[int]:

@@ -51,13 +51,13 @@ def estimate(
         rows: T sketches S u_t (k,).
         update_sq: (T,) ‖u_t‖².
         collision: c of the projection, the factor of all variances.
-        boundary_sq: (B+1,) ‖θ_a − θ_T‖² at the ends of epochs of `steps_per_epoch` steps, where they are known.
+        boundary_sq, steps_per_epoch: (B+1,) ‖θ_a − θ_T‖² at the ends of epochs of so many steps; both are given, or none of them.
     """
-    width = STRETCH if boundary_sq is None else steps_per_epoch
+    width = steps_per_epoch or STRETCH
     after, parts = torch.zeros(len(rows[0]), dtype=torch.float64), []
     for number in reversed(range(-(-len(rows) // width))):
         chosen = slice(number * width, (number + 1) * width)
-        updates = torch.stack(rows[chosen]).double()
+        updates = torch.stack(list(rows[chosen])).double()
         products = _products(updates, after)
         if boundary_sq is None:
             parts.append(_free(*products, update_sq[chosen]))

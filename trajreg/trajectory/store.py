@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ class Store:
         weights: what θ is; the tensors may live on any device, rows are kept on the host.
         num_steps: steps to come, so that the last block of rows is no larger than needed.
         memory: bytes of iterates kept in memory.
-        directory: where memory-mapped files go (a temporary folder by default); they are deleted by `close`.
+        directory: where memory-mapped files go (a temporary folder by default); they are deleted by `close`, or with the store.
 
     Raises:
         InputError: the disk is full; the message says how many bytes are needed and available.
@@ -86,7 +87,7 @@ class Store:
         """Free the memory and delete the memory-mapped files."""
         self._blocks.clear()
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._delete()
 
     def _next_row(self) -> torch.Tensor:
         block = self._count // self._rows_per_block
@@ -106,6 +107,8 @@ class Store:
             return torch.empty(shape, dtype=self._dtype)
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="trajreg-", dir=self._directory))
+            # also where a loop ends in an exception and nobody calls `close`
+            self._delete = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         free = shutil.disk_usage(self._folder).free
         if num_bytes > free:
             raise InputError(

@@ -49,14 +49,17 @@ class Trajectory:
             inner=known.inner,
             group_sizes=self.group_sizes,
         )
-        return table if known.inner_stderr is None else table.assign(**self._errors(table))
+        return table.assign(**self._errors(table))
 
     def _errors(self, table: pd.DataFrame) -> dict[str, np.ndarray]:
-        """Standard errors of the table's γ_t and cosines; ‖U_t‖ is exact, and the errors of different groups are independent.
+        """Standard errors of the table's γ_t and cosines, none with an exact estimator.
 
-        That of the cosine is by the delta method, d_t being estimated together with the inner product.
+        ‖U_t‖ is exact, and the errors of different groups are independent. That of the cosine is by the delta method, d_t
+        being estimated together with the inner product.
         """
         known, share = self.distances, lr_shares(self.lr, self.group_sizes)
+        if known.inner_stderr is None or known.distance_sq_stderr is None or known.inner_distance_cov is None:
+            return {}
         inner_var, joint, distance_var = (
             terms.reshape(len(table), -1).sum(axis=1)
             for terms in (
