@@ -67,14 +67,16 @@ class ResultsTree:
         """What became of the figure's products since it was made, a line each; empty where all are as they were."""
         known = self.recorded(figure)
         if known is None:
-            return [f"provenance/{figure}.json was deleted or changed"]
+            return [f"provenance/{figure}.json is missing or cannot be read"]
         return [line for name, checksum in known["outputs"].items() for line in self._damage(name, checksum)]
 
     def _damage(self, name: str, checksum: str) -> list[str]:
         try:
-            return [] if file_checksum(self.root / name) == checksum else [f"{name} was changed"]
+            return (
+                [] if file_checksum(self.root / name) == checksum else [f"{name} was changed since the figure was made"]
+            )
         except OSError:
-            return [f"{name} was deleted"]
+            return [f"{name} was deleted since the figure was made"]
 
     def figures(self) -> list[str]:
         """The figures that are there, whole, in order."""
