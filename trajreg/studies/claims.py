@@ -121,9 +121,8 @@ def observe(run: Run, claim: ClaimSpec, figure: str) -> Bounds:
         worst = -math.inf if claim.direction == "higher" else math.inf
         return worst, worst
     column = run.columns.claimable.get(claim.metric)
-    reached = column.first_below if column else None
-    if reached in run.epochs and reached and claim.threshold is not None:
-        return _first_below(run.epochs, reached, claim.threshold)
+    if column and column.first_below and column.first_below in run.epochs and claim.threshold is not None:
+        return _first_below(run.epochs, column.first_below, claim.threshold)
     if claim.metric not in run.summary:
         raise InputError(f"{figure}: claim {claim.id}: {run} lacks the metric {claim.metric}")
     value = run.summary[claim.metric]
