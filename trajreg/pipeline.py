@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from trajreg.errors import InputError
+from trajreg.files import write_json
 from trajreg.runs.fingerprint import differences, fingerprint, identity
 from trajreg.runs.keys import digest, library_files
 from trajreg.runs.launch import RunsFailed, launch
 from trajreg.runs.notebooks import FigureJob, execute_notebook
 from trajreg.runs.provenance import machine, num_cores, source
 from trajreg.runs.store import RunStore
-from trajreg.runs.tree import ResultsTree, is_reference, newest_reference, write_json
+from trajreg.runs.tree import ResultsTree, is_reference, newest_reference
 from trajreg.studies.params import figure_files, load_figure
 
 
@@ -181,7 +182,7 @@ class Pipeline:
     def _compare(self, tree: ResultsTree, reference: ResultsTree) -> bool:
         from trajreg.runs.compare import compare  # imports pandas and scipy
 
-        result = compare(tree, reference)
+        result = compare(tree, reference, self.figures)
         for note in result.notes:
             self.say(f"  note: {note}")
         for problem in result.problems:

@@ -7,6 +7,7 @@ import pytest
 
 from trajreg.plots.null_panels import null_panels
 from trajreg.plots.style import save_figure
+from trajreg.studies.catalogue import COLUMNS
 from trajreg.studies.run import Run
 
 GAMMA = np.array([1.0, 2.0, 1.5])
@@ -26,7 +27,7 @@ def run(norm="batch", seed=0, random=False, diverged=False, updates=True, size=1
         known = {"gamma": GAMMA, "gamma_median": 0.9 * GAMMA, "gamma_low": -GAMMA, "gamma_high": 3 * GAMMA}
         epochs = epochs.assign(**{name: size * values for name, values in known.items()}, gamma_walk=0.5 * size)
         steps = steps.assign(lr=0.1, gap=1.0, distance=np.sqrt(6.0), update_norm=10.0 if updates else np.nan)
-    return Run("v", settings, seed, "f", diverged, epochs, {}, lambda: steps, None)
+    return Run("v", settings, seed, "f", diverged, epochs, {}, COLUMNS, lambda measure, name: steps, None)
 
 
 def runs(seeds=3, **changes):

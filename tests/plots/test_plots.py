@@ -1,13 +1,18 @@
 """Figures: the same numbers give the same bytes, diverged and unrecorded things are told, nothing is invented."""
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
+from trajreg.columns import Column, Columns
+from trajreg.errors import InputError
 from trajreg.plots.curves import training_panels
 from trajreg.plots.plane import plane_panels
 from trajreg.plots.style import save_figure
+from trajreg.studies.catalogue import COLUMNS
 from trajreg.studies.run import Run
 
 
@@ -24,7 +29,7 @@ def run(variant, settings, seed, cosine=0.2, diverged=False):
             gamma=[1.0, 2.0, 1.5], gamma_median=[0.9, 1.8, 1.4], gamma_walk=[0.5, 0.4, 0.3 * (1 + seed)]
         )
         epochs = epochs.assign(cosine=cosine, cosine_walk=cosine / 2)
-    return Run(variant, settings, seed, "f", diverged, epochs, {"gamma": 1.0}, None, None)
+    return Run(variant, settings, seed, "f", diverged, epochs, {"gamma": 1.0}, COLUMNS, None, None)
 
 
 def norms(**kwargs):
@@ -67,6 +72,27 @@ def test_gamma_stands_before_its_random_walks_and_beside_its_median_over_steps()
     assert not [line for line in training_panels(many).axes[1].lines if line.get_linestyle() == ":"]
 
 
+def test_any_column_of_epochs_can_be_a_panel():
+    runs = [replace(one, epochs=one.epochs.assign(test_accuracy=[0.1, 0.5, 0.9])) for one in norms()]
+    figure = training_panels(runs, panels=["test_accuracy", "cosine"])
+    accuracy, cosine = figure.axes
+    assert (accuracy.get_title(), accuracy.get_yscale()) == ("test accuracy", "linear")
+    assert cosine.get_title() == "alignment with the end point"
+    assert not [text for text in texts(figure) if text.startswith("γ:")]
+    assert "cosine: random walk" in texts(figure)
+    with pytest.raises(InputError, match=r"'gama' is no column of epochs, choose from gamma, .*train_loss"):
+        training_panels(runs, panels=["gama"])
+
+
+def test_a_measure_brings_its_own_panel():
+    column = Column("sharpness", "sharpness", unit="largest eigenvalue", scale="log", baseline=1.0)
+    columns = Columns(epochs=(column,)) + COLUMNS
+    runs = [replace(one, epochs=one.epochs.assign(sharpness=2.0), columns=columns) for one in norms()]
+    panel = training_panels(runs, panels=["train_loss", "sharpness"]).axes[1]
+    assert (panel.get_title(), panel.get_ylabel(), panel.get_yscale()) == ("sharpness", "largest eigenvalue", "log")
+    assert [1.0, 1.0] in [list(line.get_ydata()) for line in panel.lines]
+
+
 def test_diverged_runs_are_named_in_the_legend():
     runs = [*norms()[:3], *(run("no batch norm", {"model.norm": "none"}, seed, diverged=True) for seed in range(3))]
     assert "no batch norm (3 diverged)" in texts(training_panels(runs))
@@ -82,7 +108,7 @@ def test_a_figure_whose_runs_all_diverged_is_still_drawn():
 def test_a_diverged_path_in_the_plane_is_named():
     settings = {"data.eigenvalues": [1.0, 18.0]}
     epochs = pd.DataFrame({"epoch": [1], "train_loss": [np.inf]})
-    one = Run("curvatures 1, 18", settings, 0, "f", True, epochs, {}, None, None)
+    one = Run("curvatures 1, 18", settings, 0, "f", True, epochs, {}, COLUMNS, None, None)
     assert "curvatures 1, 18\ndiverged" in texts(plane_panels([one], minimiser=np.ones(2)))
 
 
@@ -101,7 +127,8 @@ def test_paths_in_the_plane_start_and_end_where_the_run_did():
     path = np.array([[0.0, 0.0], [0.5, 1.5], [1.0, 1.0]])
     steps = pd.DataFrame({"step": [0, 1], "gamma": [1.0, 0.5]})
     settings = {"data.eigenvalues": [1.0, 18.0]}
-    one = Run("curvatures 1, 18", settings, 0, "f", False, steps, {"gamma": 0.7}, lambda: steps, lambda: path)
+    tables = lambda measure, name: steps  # noqa: E731
+    one = Run("curvatures 1, 18", settings, 0, "f", False, steps, {"gamma": 0.7}, COLUMNS, tables, lambda: path)
     figure = plane_panels([one], minimiser=np.ones(2))
     np.testing.assert_array_equal(figure.axes[0].lines[0].get_xydata(), path)
     assert "γ = 0.70 over the run" in figure.axes[0].get_title()

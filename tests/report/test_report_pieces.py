@@ -6,8 +6,9 @@ from xml.etree import ElementTree
 import pytest
 
 from trajreg.report.intervals import WIDTH, interval_svg
-from trajreg.report.ledger import Claim, number
+from trajreg.report.ledger import Claim
 from trajreg.report.mathml import mathml, with_mathml
+from trajreg.studies.numbers import number
 
 INF, NAN = math.inf, math.nan
 
@@ -56,6 +57,11 @@ def test_numbers_read_well(value, text):
 )
 def test_an_interval_with_an_open_end_is_an_inequality(kind, low, high, text):
     assert claim(effect_kind=kind, low=low, high=high).interval_text == text
+
+
+def test_a_metric_is_told_with_its_threshold():
+    assert claim(metric="epochs_to_loss ≤ 0.3").metric_title == "epochs to a training loss ≤ 0.3"
+    assert claim(metric="unheard_of").metric_title == "unheard_of"
 
 
 def test_the_plot_of_a_claim_describes_itself():

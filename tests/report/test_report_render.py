@@ -4,15 +4,18 @@ import csv
 import json
 import re
 import shutil
+from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat import v4
 
 from trajreg.errors import InputError
+from trajreg.files import file_checksum
 from trajreg.report.ledger import Claim
 from trajreg.report.render import render
 from trajreg.report.splits import read_splits
+from trajreg.runs.tree import FOLDERS
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 ROW = {
@@ -39,6 +42,15 @@ def write(path, text):
     path.write_text(text, encoding="utf-8")
 
 
+def record(tree, name, **changed):
+    """The figure's provenance, with the checksums of the products that are there."""
+    path = tree / f"provenance/{name}.json"
+    known = json.loads(path.read_text()) if path.exists() else {}
+    products = [one for folder in FOLDERS for one in (tree / folder).glob(f"{name}[._]*")]
+    outputs = {one.relative_to(tree).as_posix(): file_checksum(one) for one in products}
+    write(path, json.dumps(known | changed | {"outputs": outputs}))
+
+
 def add_figure(tree, name, rows=()):
     """A finished figure, as the pipeline leaves it."""
     for suffix in ("png", "svg"):
@@ -58,7 +70,7 @@ def add_figure(tree, name, rows=()):
     write(tree / f"notebooks/{name}.ipynb", nbformat.writes(notebook))
     known = {"figure": name, "title": f"A <figure> {name}", "status": "reconstructed", "caption": "Loss & γ"}
     known |= {"params": f"params/digits/{name}.yaml", "notebook": f"notebooks/{name}.ipynb", "key": "k"}
-    write(tree / f"provenance/{name}.json", json.dumps(known | {"runs": ["abc123"], "num_diverged": 1, "seconds": 2.0}))
+    record(tree, name, **known, runs=["abc123"], num_diverged=1, seconds=2.0)
 
 
 def add_splits(tree, name, where="VGG-11", total=3.0, **shares):
@@ -74,6 +86,7 @@ def add_splits(tree, name, where="VGG-11", total=3.0, **shares):
                 f"{name},{where},<batch>,none,{phase},{part},{value},{value - 0.1},{value + 0.1},{known},0.9375,5,1,0,0.42,0.5"
             )
     write(tree / f"decomposition/{name}.csv", "\n".join(rows) + "\n")
+    record(tree, name)
 
 
 def add_nulls(tree, name, ratios=(2.5, 40.0)):
@@ -83,6 +96,7 @@ def add_nulls(tree, name, ratios=(2.5, 40.0)):
     rows = ["variant,seeds,random_seeds,gamma,walk,random_gamma,ratio,cosine,cosine_walk,random_cosine"]
     rows += [f"<v{place}>,5,1,2.0,1.5,0.4,{ratio},0.1{place},0.09,0.08" for place, ratio in enumerate(ratios)]
     write(tree / f"nulls/{name}.csv", "\n".join([*rows, "gone,5,1,,,,,,,"]) + "\n")
+    record(tree, name)
 
 
 @pytest.fixture
@@ -215,6 +229,7 @@ def test_how_far_alignment_goes_is_said_on_the_front_page_and_the_figures_own(tr
 
 def rendered_without(tree, name):
     (tree / f"decomposition/{name}.csv").unlink()
+    record(tree, name)
     return rendered(tree)["index.html"]
 
 
@@ -241,13 +256,6 @@ def test_a_ratio_without_a_logarithm_leaves_the_reading_open(tree):
     assert "not defined" in rendered(tree)["index.html"]
 
 
-def test_a_missing_picture_of_a_decomposition_is_named(tree):
-    add_splits(tree, "fig04")
-    (tree / "figures/fig04_decomposition.svg").unlink()
-    with pytest.raises(InputError, match=r"lacks figures/fig04_decomposition\.svg"):
-        rendered(tree)
-
-
 def test_random_labels_are_on_the_front_page_and_every_variant_on_the_figures_own(tree):
     add_nulls(tree, "fig04")
     files = rendered(tree)
@@ -265,17 +273,80 @@ def test_without_nulls_the_front_page_is_silent_about_them(tree):
     assert "random labels" not in rendered(tree)["index.html"].partition('id="origins"')[0]
 
 
-def test_a_missing_picture_of_the_nulls_is_named(tree):
+PRODUCTS = [
+    *(f"figures/fig04{end}" for end in (".png", ".svg", "_decomposition.png", "_nulls.svg")),
+    *(f"{folder}/fig04.csv" for folder in ("claims", "tables", "values", "decomposition", "nulls")),
+    "notebooks/fig04.ipynb",
+]
+
+
+def change(path):
+    path.write_bytes(path.read_bytes().replace(b"replicated", b"REPLICATED") + b"\n")
+
+
+@pytest.fixture
+def full(tree):
+    """The same tree; the first figure has all that a figure can have."""
+    write(tree / "values/fig04.csv", "variant\n")
+    add_splits(tree, "fig04")
     add_nulls(tree, "fig04")
-    (tree / "figures/fig04_nulls.png").unlink()
-    with pytest.raises(InputError, match=r"lacks figures/fig04_nulls\.png"):
-        rendered(tree)
+    return tree
 
 
-def test_a_missing_product_is_named(tree):
+@pytest.mark.parametrize(("spoil", "what"), [(change, "changed"), (Path.unlink, "deleted")])
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_a_figure_with_an_altered_product_is_not_believed(full, product, spoil, what):
+    assert "×2.5" in rendered(full)["index.html"]
+    spoil(full / product)
+    files = rendered(full)
+    said = f"{product} was {what} since the figure was made; <code>make figures FIGURES=fig04 PROFILE=digits</code> makes it anew"
+    for page in (files["index.html"], files["pages/fig04.html"]):
+        assert said in page
+        for believed in ("×2.5", "<svg", 'src="figures/fig04', 'src="../figures/fig04', "does not hold"):
+            assert believed not in page
+    assert files["claims.csv"] == ",".join(Claim.__dataclass_fields__) + "\n"
+    assert "A &lt;figure&gt; fig05" in files["index.html"]
+
+
+def test_made_anew_it_is_believed_again(full):
+    before = rendered(full)
+    kept = (full / "claims/fig04.csv").read_bytes()
+    change(full / "claims/fig04.csv")
+    assert rendered(full)["index.html"] != before["index.html"]
+    (full / "claims/fig04.csv").write_bytes(kept)
+    assert rendered(full) == before
+
+
+def test_a_provenance_that_cannot_be_read_takes_its_figure_out(full):
+    write(full / "provenance/fig04.json", "{")
+    files = rendered(full)
+    assert "provenance/fig04.json is missing or cannot be read" in files["pages/fig04.html"]
+    assert "<svg" not in files["index.html"]
+
+
+def test_what_a_notebook_never_saved_is_named(tree):
     (tree / "figures/fig04.svg").unlink()
-    with pytest.raises(InputError, match=r"lacks figures/fig04\.svg"):
-        rendered(tree)
+    known = json.loads((tree / "provenance/fig04.json").read_text())
+    known.pop("caption")
+    write(tree / "provenance/fig04.json", json.dumps(known))
+    record(tree, "fig04")
+    page = rendered(tree)["pages/fig04.html"]
+    assert "This figure is incomplete" in page
+    assert "saved no figures/fig04.svg, no caption in its provenance" in page
+    add_figure(tree, "fig05")
+    add_nulls(tree, "fig05")
+    (tree / "figures/fig05_nulls.png").unlink()
+    record(tree, "fig05")
+    assert "saved no figures/fig05_nulls.png" in rendered(tree)["pages/fig05.html"]
+
+
+def test_a_table_that_is_no_product_of_the_figure_is_not_shown(tree):
+    write(tree / "nulls/fig04.csv", "whatever\n")
+    assert "Against nulls" not in rendered(tree)["pages/fig04.html"]
+
+
+def test_a_metric_tells_its_title(tree):
+    assert '<abbr title="γ, whole run"><code>gamma</code></abbr>' in rendered(tree)["index.html"]
 
 
 def test_an_empty_tree_is_an_error(tmp_path):

@@ -3,21 +3,22 @@
 import pandas as pd
 import pytest
 
+from trajreg.files import write_json
 from trajreg.runs.compare import compare, tolerance
-from trajreg.runs.tree import ResultsTree, is_reference, newest_reference, write_json
+from trajreg.runs.tree import ResultsTree, is_reference, newest_reference
 
 
-def tree(root, losses, verdict="replicated", machine="A", runs=("r1", "r2"), diverged=False):
+def tree(root, losses, verdict="replicated", machine="A", runs=("r1", "r2"), diverged=False, figures=("fig04",)):
     one = ResultsTree(root)
-    staging = one.staging("fig04")
-    for folder in ("values", "claims"):
-        (staging / folder).mkdir()
-    values = {"variant": "ReLU", "seed": range(len(losses)), "diverged": diverged, "final_train_loss": losses}
-    pd.DataFrame(values).to_csv(staging / "values" / "fig04.csv", index=False)
-    pd.DataFrame({"claim": ["c"], "where": [None], "verdict": [verdict]}).to_csv(
-        staging / "claims" / "fig04.csv", index=False
-    )
-    one.promote("fig04", staging, {"key": "k", "runs": list(runs)})
+    for figure in figures:
+        staging = one.staging(figure)
+        for folder in ("values", "claims"):
+            (staging / folder).mkdir()
+        values = {"variant": "ReLU", "seed": range(len(losses)), "diverged": diverged, "final_train_loss": losses}
+        pd.DataFrame(values).to_csv(staging / "values" / f"{figure}.csv", index=False)
+        claims = pd.DataFrame({"claim": ["c"], "where": [None], "verdict": [verdict]})
+        claims.to_csv(staging / "claims" / f"{figure}.csv", index=False)
+        one.promote(figure, staging, {"key": "k", "runs": list(runs)})
     write_json(root / "manifest.json", {"machine": machine})
     return one
 
@@ -56,10 +57,45 @@ def test_verdicts(tmp_path, reference):
     assert compare(tree(tmp_path / "c", LOSSES, "inconclusive", machine="A"), reference).problems
 
 
-def test_changed_params_are_not_compared(tmp_path, reference):
-    result = compare(tree(tmp_path / "local", MOVED, runs=("r3",)), reference)
+def test_changed_params_are_noted_as_long_as_something_else_was_compared(tmp_path, reference):
+    both = tree(tmp_path / "v2", LOSSES, figures=("fig04", "fig05"))
+    mine = tree(tmp_path / "local", LOSSES, figures=("fig04", "fig05"))
+    mine.promote("fig05", mine.staging("fig05"), {"key": "k", "runs": ["r3"]})
+    result = compare(mine, both)
     assert result.problems == []
-    assert "its runs differ from the reference's" in result.notes[0]
+    assert result.notes == ["fig05: its runs differ from the reference's (changed params or numerics), not compared"]
+    (problem,) = compare(tree(tmp_path / "other", MOVED, runs=("r3",)), reference).problems
+    assert problem.startswith("nothing was compared: fig04: its runs differ from the reference's")
+
+
+def test_comparing_nothing_is_a_problem(tmp_path, reference):
+    empty = ResultsTree(tmp_path / "empty")
+    assert compare(empty, empty).problems[0].startswith("nothing was compared: no figure is there")
+    one_seed = tree(tmp_path / "v2", LOSSES[:1])
+    (problem,) = compare(tree(tmp_path / "local", MOVED[:1], machine="B"), one_seed).problems
+    assert "none has a metric with two seeds or more" in problem
+
+
+def test_a_figure_that_only_one_has_is_a_problem_unless_others_were_asked_for(tmp_path, reference):
+    more = tree(tmp_path / "local", LOSSES, figures=("fig04", "fig05"))
+    assert compare(more, reference).problems == ["fig05: missing or changed since it was made in v1"]
+    assert compare(reference, more).problems == ["fig05: missing or changed since it was made in v1"]  # here the tree
+    assert compare(more, reference, ["fig04"]).problems == []
+    (problem,) = compare(more, reference, ["fig09"]).problems
+    assert problem == "fig09: missing or changed since it was made in local and in v1"
+
+
+def test_a_column_that_is_gone_is_a_problem(tmp_path, reference):
+    other = tree(tmp_path / "local", LOSSES, machine="B")
+    staging = other.staging("fig04")
+    for folder in ("values", "claims"):
+        (staging / folder).mkdir()
+    table = pd.read_csv(reference.root / "values" / "fig04.csv").drop(columns="final_train_loss")
+    table.to_csv(staging / "values" / "fig04.csv", index=False)
+    (staging / "claims" / "fig04.csv").write_bytes((reference.root / "claims" / "fig04.csv").read_bytes())
+    other.promote("fig04", staging, {"key": "k", "runs": ["r1", "r2"]})
+    (problem,) = compare(other, reference).problems
+    assert "final_train_loss = nan, 0.1 in the reference" in problem
 
 
 def test_another_number_of_diverged_runs_is_a_problem(tmp_path, reference):

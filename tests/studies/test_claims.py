@@ -1,12 +1,17 @@
 """The rule that turns pairs into verdicts: limits, censoring, divergence, and its error rate by simulation."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from trajreg.columns import Bound
+from trajreg.errors import InputError
 from trajreg.studies import claims
+from trajreg.studies.catalogue import COLUMNS
+from trajreg.studies.claim_spec import ClaimSpec
 from trajreg.studies.claims import (
     describe_rule,
     error_rate,
@@ -17,7 +22,7 @@ from trajreg.studies.claims import (
     verdict,
 )
 from trajreg.studies.run import Run
-from trajreg.studies.spec import ClaimSpec, FigureSpec
+from trajreg.studies.spec import FigureSpec
 
 INF = math.inf
 
@@ -67,7 +72,8 @@ def fake_runs(figure, value, losses=lambda settings, seed: [1.0, 1.0, 1.0], dive
             diverged(variant.settings, seed),
             pd.DataFrame({"epoch": [1, 2, 3], "train_loss": losses(variant.settings, seed)}),
             {"gamma": value(variant.settings, seed)},
-            steps=None,
+            columns=COLUMNS,
+            tables=None,
             iterates=None,
         )
         for variant in figure.variants()
@@ -123,6 +129,49 @@ def test_censored_runs_are_kept_in_their_place():
     never = one_row(speed, lambda s, seed: 1.0)
     assert math.isnan(never["effect"])
     assert (never["low"], never["high"], never["verdict"]) == (0, INF, "inconclusive")
+
+
+def test_what_was_never_reached_may_be_claimed_of_any_measure():
+    never = lambda s, seed: 2.0 + seed / 10 if has_norm(s) else Bound(low=4.0)  # noqa: E731
+    row = one_row(claim(direction="lower"), never)
+    assert (row["effect"], row["low"], row["high"]) == (pytest.approx(4 / 2.2), pytest.approx(4 / 2.4), INF)
+    assert (row["censored"], row["verdict"]) == (5, "replicated")
+    neither = one_row(claim(direction="lower"), lambda s, seed: Bound(low=4.0))
+    assert math.isnan(neither["effect"])
+    assert (neither["low"], neither["high"], neither["censored"]) == (0, INF, 10)
+    assert neither["verdict"] == "inconclusive"
+
+
+def test_what_was_reached_in_some_seeds_keeps_the_others_in_their_place():
+    some = lambda s, seed: 2.0 if has_norm(s) else Bound(low=4.0) if seed < 2 else 3.0  # noqa: E731
+    row = one_row(claim(direction="lower"), some)
+    assert (row["effect"], row["low"], row["high"]) == (pytest.approx(1.5), pytest.approx(1.5), INF)
+    assert (row["censored"], row["verdict"]) == (2, "replicated")
+
+
+def test_a_value_bounded_from_above_is_the_mirror_image():
+    below = lambda s, seed: 1.0 if has_norm(s) else Bound(high=0.5)  # noqa: E731
+    row = one_row(claim(effect="difference", smallest_effect=0.1), below)
+    assert (row["effect"], row["low"], row["high"]) == (0.5, 0.5, INF)
+    assert (row["censored"], row["verdict"]) == (5, "replicated")
+    other = one_row(claim(), lambda s, seed: Bound(high=0.5) if has_norm(s) else 1.0)
+    assert (other["effect"], other["low"], other["high"]) == (pytest.approx(0.5), 0, pytest.approx(0.5))
+    assert (other["censored"], other["verdict"]) == (5, "not replicated")
+    both = one_row(claim(effect="difference", smallest_effect=0.0), lambda s, seed: Bound(0.4, 0.5))
+    assert (both["censored"], both["low"]) == (10, pytest.approx(-0.1))
+
+
+def test_a_metric_that_a_run_lacks_is_an_error_and_one_that_is_undefined_may_be_anything():
+    spec = figure(claims=[claim(metric="cosine")])
+    with pytest.raises(InputError, match=r"fig04: claim c: run f \(batch norm, seed 0\) lacks the metric cosine"):
+        ledger(spec, fake_runs(spec, lambda s, seed: 1.0))
+    row = one_row(claim(), lambda s, seed: math.nan if has_norm(s) else 1.0)
+    assert (row["low"], row["high"], row["censored"]) == (0, INF, 0)
+    assert row["verdict"] == "inconclusive"
+    speed = figure(claims=[claim(metric="epochs_to_loss", threshold=0.5, direction="lower")])
+    runs = [replace(run, epochs=run.epochs[["epoch"]]) for run in fake_runs(speed, lambda s, seed: 1.0)]
+    with pytest.raises(InputError, match="lacks the metric epochs_to_loss"):
+        ledger(speed, runs)
 
 
 def test_a_diverged_run_counts_against_its_variant():

@@ -8,6 +8,7 @@ import pytest
 
 import trajreg
 from trajreg.metrics.aggregate import over_stretches, summarise
+from trajreg.studies import catalogue
 from trajreg.studies.null_table import COLUMNS, EPOCHS, null_epochs, nulls
 from trajreg.studies.run import Run
 
@@ -32,9 +33,21 @@ def run(steps, norm="batch", seed=0, random=False, diverged=False):
     settings = {"model.norm": norm} | ({"data.shuffle_targets": True} if random else {})
     epochs = pd.DataFrame({"epoch": [1, 2, 3, 4], "step": [5, 10, 15, 20], "train_loss": 1.0})
     if diverged:
-        return Run("v", settings, seed, "f", True, epochs, {}, lambda: steps[["step", "loss"]], None)
+        losses = lambda measure, name: steps[["step", "loss"]]  # noqa: E731
+        return Run("v", settings, seed, "f", True, epochs, {}, catalogue.COLUMNS, losses, None)
     epochs = epochs.join(over_stretches(steps, 1 + steps["step"].to_numpy() // SPE), on="epoch")
-    return Run("v", settings, seed, "f", False, epochs, summarise(steps, 20), lambda: steps, None)
+    return Run(
+        "v",
+        settings,
+        seed,
+        "f",
+        False,
+        epochs,
+        summarise(steps, 20),
+        catalogue.COLUMNS,
+        lambda measure, name: steps,
+        None,
+    )
 
 
 def test_a_row_a_variant_with_medians_over_seeds():

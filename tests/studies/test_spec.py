@@ -99,8 +99,21 @@ def test_without_random_labels_there_are_no_null_trainings(tmp_path):
             "treatment: {model.norm: layer}",
             r"claim a: model.norm = 'layer' is not a variant",
         ),
-        ("metric: gamma", "metric: gama", r"claims.0.metric = 'gama': input should be"),
-        ("metric: gamma", "metric: epochs_to_loss", r"claim a: threshold belongs to metric epochs_to_loss"),
+        (
+            "metric: gamma",
+            "metric: gama",
+            r"mine/fig04_x.yaml: claim a: metric = 'gama' is not measured in this figure, choose from gamma, .*cosine, .*final_test_loss",
+        ),
+        (
+            "metric: gamma",
+            "metric: epochs_to_loss",
+            r"claim a: metric epochs_to_loss needs a threshold: the train_loss that",
+        ),
+        (
+            "metric: gamma",
+            "metric: gamma, threshold: 0.3",
+            r"claim a: threshold = 0.3 does not belong to metric gamma, only to epochs_to_loss",
+        ),
         ("smallest_effect: 1.1", "smallest_effect: 0.9", r"claim a: smallest_effect = 0.9 of a ratio must be above 1"),
         (
             "control: {model.norm: none}",

@@ -1,7 +1,8 @@
 """Tables to figures; nothing here trains or estimates.
 
 - `style`: the look of every figure, and saving with the same bytes for the same numbers
-- `curves`: loss, γ and alignment against epochs
+- `curves`: any columns of epochs against epochs: loss, γ and alignment
 - `decomposition_bars`: what the ratios of γ are made of, as bars
+- `null_panels`: γ against its nulls
 - `plane`: trajectories in a plane
 """

@@ -1,4 +1,4 @@
-"""Loss, γ and alignment against epochs: a colour a variant, the median over seeds as a line, smallest to largest as a band."""
+"""Columns of epochs against epochs: a colour a variant, the median over seeds as a line, smallest to largest as a band."""
 
 import math
 from collections.abc import Sequence
@@ -6,85 +6,89 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from trajreg.plots.style import palette, use_style
+from trajreg.columns import Column, Columns
+from trajreg.plots.style import Colour, palette, set_padding, use_style
 from trajreg.studies.labels import label
 from trajreg.studies.run import Run
-from trajreg.studies.tables import epoch_table
+from trajreg.studies.tables import columns_of, epoch_table
 
-MOST_MEDIANS = 4  # with more variants the medians over steps would hide the lines of γ
-MEASURED = ("gamma", "gamma_median", "gamma_walk", "cosine", "cosine_walk")  # what a diverged run has not
-PANELS = {
-    "train_loss": ("training loss", "loss, mean of the epoch"),
-    "gamma": ("regularity γ", "γ of the epoch"),
-    "cosine": ("alignment with the end point", "cosine, median of the epoch"),
-}
+MOST_COMPANIONS = 4  # with more variants the companions would hide the lines
+PANELS = ("train_loss", "gamma", "cosine")  # what the paper shows, and what we hold against it
+WIDTH = 13 / 3  # of a panel, in inches
 
 
-def training_panels(runs: list[Run], rows: Sequence[str] = ()) -> Figure:
-    """Three panels a row: training loss, γ, and the cosine between update and way to the end.
+def training_panels(runs: list[Run], rows: Sequence[str] = (), panels: Sequence[str] = PANELS) -> Figure:
+    """A panel for each of some columns of epochs: by default training loss, γ, and the cosine between update and way to the end.
 
-    γ is the gap-weighted ratio of sums of each epoch (line and band), beside the median of its steps (dotted, with up to
-    MOST_MEDIANS variants) and what random walks with the same step lengths and losses would have (grey, from the smallest to the
-    largest of the variants). The random walk's cosine is dashed, a line a variant.
+    What a panel shows beside its column stands with that column (`trajreg.columns.Column`): its null (γ of random walks with the same
+    step lengths and losses as a grey band, the random walk's cosine as dashed lines) and, with up to MOST_COMPANIONS variants, its
+    companion (the median of an epoch's γ_t, dotted).
 
     Args:
-        runs: the figure's runs; diverged ones have no γ and are named in the legend.
+        runs: the figure's runs; diverged ones have only what training has and are named in the legend.
         rows: varied keys; each combination of their values gets a row of panels, the other keys get the colours.
+        panels: names of columns of epochs; InputError lists those there are.
     """
+    known = columns_of(runs)
+    columns = [known.of_epochs(name) for name in panels]
     use_style()
     row_of = {run.variant: label({key: run.settings[key] for key in rows}) for run in runs}
     names = {run.variant: label({key: value for key, value in run.settings.items() if key not in rows}) for run in runs}
     table = epoch_table(runs)
-    table = table.reindex(columns=[*table, *(name for name in MEASURED if name not in table)])  # all runs diverged
+    table = table.reindex(columns=[*table, *(name for name in _drawn(columns) if name not in table)])  # all diverged
     table = table.assign(name=table["variant"].map(names), row=table["variant"].map(row_of))
     facets = list(dict.fromkeys(row_of.values()))
     colours = palette(list(dict.fromkeys(names.values())))
-    figure, axes = plt.subplots(
-        len(facets), 3, figsize=(13, 0.9 + 3.1 * len(facets)), squeeze=False, sharex=True, layout="constrained"
-    )
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
+    shape, size = (len(facets), len(columns)), (WIDTH * len(columns), 0.9 + 3.1 * len(facets))
+    figure, axes = plt.subplots(*shape, figsize=size, squeeze=False, sharex=True, layout="constrained")
+    set_padding(figure, 0.08, 0.08)
     for facet, row in zip(facets, axes, strict=True):
-        _row(row, table[table["row"] == facet], colours, facet)
+        for axis, column in zip(row, columns, strict=True):
+            _panel(axis, column, table[table["row"] == facet], colours, facet)
     for axis in axes[-1]:
         axis.set_xlabel("epoch")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _legend(figure, colours, runs, names)
+    _legend(figure, colours, _diverged(runs, names), _beside(columns, known, len(colours)))
     return figure
 
 
-def _row(axes: list[Axes], table: pd.DataFrame, colours: dict, facet: str) -> None:
-    for axis, (column, (title, unit)) in zip(axes, PANELS.items(), strict=True):
-        _curves(axis, table, column, colours)
-        axis.set(title=f"{facet}: {title}" if facet else title, ylabel=unit, xlabel="")
-    axes[0].set_yscale("log")
-    axes[1].axhline(0, color="0.3", linewidth=0.8)
-    _walk_band(axes[1], table)
-    if len(colours) <= MOST_MEDIANS:
-        _curves(axes[1], table, "gamma_median", colours, style=":")
-    _curves(axes[2], table, "cosine_walk", colours, style="--")
+def _drawn(columns: list[Column]) -> list[str]:
+    """The names of all columns that these panels draw."""
+    names = [name for column in columns for name in (column.name, column.null, column.companion) if name]
+    return list(dict.fromkeys(names))
 
 
-def _walk_band(axis: Axes, table: pd.DataFrame) -> None:
-    """γ of a random walk with the same step lengths and losses, from the smallest to the largest of the variants."""
-    walk = (
-        table.groupby(["name", "epoch"], sort=False)["gamma_walk"]
-        .median()
-        .dropna()
-        .groupby("epoch")
-        .agg(["min", "max"])
-    )
-    axis.fill_between(walk.index, walk["min"], walk["max"], color="0.85", linewidth=0, zorder=0.5)
+def _panel(axis: Axes, column: Column, table: pd.DataFrame, colours: dict[str, Colour], facet: str) -> None:
+    _curves(axis, table, column.name, colours)
+    title = f"{facet}: {column.title}" if facet else column.title
+    axis.set(title=title, ylabel=column.unit, xlabel="", yscale=column.scale)
+    if column.baseline is not None:
+        axis.axhline(column.baseline, color="0.3", linewidth=0.8)
+    if column.null and column.null_band:
+        _null_band(axis, table, column.null)
+    if column.companion and len(colours) <= MOST_COMPANIONS:
+        _curves(axis, table, column.companion, colours, style=":")
+    if column.null and not column.null_band:
+        _curves(axis, table, column.null, colours, style="--")
 
 
-def _curves(axis: Axes, table: pd.DataFrame, column: str, colours: dict, style: str = "-") -> None:
-    """A line a variant; "-" with its band and a note where nothing is known, other styles are companions without."""
-    kept = table.dropna(subset=[column])
+def _null_band(axis: Axes, table: pd.DataFrame, null: str) -> None:
+    """What chance alone would give, from the smallest to the largest of the variants."""
+    medians = table.groupby(["name", "epoch"], sort=False)[null].median().dropna()
+    ends = medians.groupby("epoch").agg(["min", "max"])
+    axis.fill_between(ends.index, ends["min"], ends["max"], color="0.85", linewidth=0, zorder=0.5)
+
+
+def _curves(axis: Axes, table: pd.DataFrame, name: str, colours: dict[str, Colour], style: str = "-") -> None:
+    """A line a variant; "-" with its band and a note where nothing is known, other styles stand beside it without."""
+    kept = table.dropna(subset=[name])
     if kept.empty:  # epoch snapshots tell no cosine; a diverged run has no γ
         if style == "-":
             axis.text(0.5, 0.5, "not recorded", transform=axis.transAxes, ha="center", color="0.4")
@@ -92,7 +96,7 @@ def _curves(axis: Axes, table: pd.DataFrame, column: str, colours: dict, style: 
     sns.lineplot(
         data=kept,
         x="epoch",
-        y=column,
+        y=name,
         hue="name",
         hue_order=list(colours),
         palette=colours,
@@ -106,25 +110,31 @@ def _curves(axis: Axes, table: pd.DataFrame, column: str, colours: dict, style: 
     )
 
 
-def _legend(figure: Figure, colours: dict, runs: list[Run], names: dict[str, str]) -> None:
-    diverged = {name: sum(run.diverged for run in runs if names[run.variant] == name) for name in colours}
-    entries = [
-        Line2D(
-            [],
-            [],
-            color=colour,
-            linewidth=2.5,
-            label=name + (f" ({diverged[name]} diverged)" if diverged[name] else ""),
-        )
+def _diverged(runs: list[Run], names: dict[str, str]) -> dict[str, int]:
+    """How many runs behind each name of the legend diverged."""
+    return {name: sum(run.diverged for run in runs if names[run.variant] == name) for name in names.values()}
+
+
+def _beside(columns: list[Column], known: Columns, num_variants: int) -> list[Artist]:
+    """Entries of the legend for what stands beside the columns."""
+    entries: list[Artist] = []
+    for column in columns:
+        if column.companion and num_variants <= MOST_COMPANIONS:
+            name = known.of_epochs(column.companion).title
+            entries.append(Line2D([], [], color="0.35", linestyle=":", linewidth=1.2, label=name))
+        if column.null:
+            name = known.of_epochs(column.null).title
+            line = Line2D([], [], color="0.35", linestyle="--", linewidth=1.2, label=name)
+            entries.append(Patch(color="0.85", label=name) if column.null_band else line)
+    return entries
+
+
+def _legend(figure: Figure, colours: dict[str, Colour], diverged: dict[str, int], beside: list[Artist]) -> None:
+    variants = [
+        Line2D([], [], color=colour, linewidth=2.5, label=name + (f" ({gone} diverged)" if gone else ""))
         for name, colour in colours.items()
+        for gone in [diverged[name]]
     ]
-    if len(colours) <= MOST_MEDIANS:
-        entries.append(Line2D([], [], color="0.35", linestyle=":", linewidth=1.2, label="γ: median over steps"))
-    entries.append(Patch(color="0.85", label="γ: random walks of the same step lengths and losses"))
-    entries.append(Line2D([], [], color="0.35", linestyle="--", linewidth=1.2, label="cosine: random walk"))
-    figure.legend(
-        handles=entries,
-        loc="outside lower center",
-        ncols=math.ceil(len(entries) / math.ceil(len(entries) / 7)),
-        frameon=False,
-    )
+    entries = [*variants, *beside]
+    columns = math.ceil(len(entries) / math.ceil(len(entries) / 7))
+    figure.legend(handles=entries, loc="outside lower center", ncols=columns, frameon=False)

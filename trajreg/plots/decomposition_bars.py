@@ -1,16 +1,19 @@
 """What a ratio of γ is made of: a stacked bar for each comparison and phase."""
 
 import math
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from trajreg.plots.style import use_style
+from trajreg.studies.numbers import power_of_ten
 
 # vermilion for the part that the paper's reading is about; blues and greys for the others
 PARTS = {
@@ -20,7 +23,6 @@ PARTS = {
     "loss": ("#b3b3b3", "loss (smaller is a factor above 1)"),
 }
 PAIR = ["where", "treatment", "control"]
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 GAP = 1.3  # rows between two comparisons: room for the lower one's title
 
 
@@ -42,14 +44,19 @@ def decomposition_bars(table: pd.DataFrame) -> Figure:
     for (where, treatment, control), group in pairs:
         y += GAP
         title = (f"{where}: " if where else "") + f"{treatment} against {control}" + _counted(group)
-        heading = {"fontsize": "small", "weight": "bold", "bbox": {"color": "white", "pad": 1}, "va": "center"}
+        heading: dict[str, Any] = {
+            "fontsize": "small",
+            "weight": "bold",
+            "bbox": {"color": "white", "pad": 1},
+            "va": "center",
+        }
         axis.text(0.0, y - 0.75, title, transform=axis.get_yaxis_transform(), **heading)
         for phase, row in group.groupby("phase", sort=False):
             _bar(axis, y, row.set_index("part"))
             ticks[y] = phase
             y += 1
     _dress(axis, ticks)
-    entries = [Patch(color=colour, label=name) for colour, name in PARTS.values()]
+    entries: list[Artist] = [Patch(color=colour, label=name) for colour, name in PARTS.values()]
     entries.append(Line2D([], [], color="black", marker="D", markersize=5, linewidth=1.4, label="the four together"))
     figure.legend(handles=entries, loc="outside lower center", ncols=3, frameon=False, fontsize="small")
     return figure
@@ -105,6 +112,6 @@ def _round_factors(low: float, high: float) -> list[float]:
 def factor(log10: float) -> str:
     """×0.1, ×1, ×3.2, ×1,000, ×10⁷ for a power of ten."""
     if abs(log10) > 5:
-        return f"×10{str(round(log10)).translate(_SUPERSCRIPTS)}"
+        return f"×{power_of_ten(round(log10))}"
     value = 10**log10
     return f"×{value:,.0f}" if value >= 100 else f"×{value:.2g}"

@@ -1,6 +1,7 @@
 """γ against its nulls: a panel a variant, the measured γ in colour, what it is held against in grey."""
 
 import math
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,17 +13,25 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from trajreg.plots.style import palette, use_style
+from trajreg.plots.style import palette, set_padding, use_style
 from trajreg.studies.null_table import EPOCHS, null_epochs, true_variant
 from trajreg.studies.run import Run
 
+Style = dict[str, Any]  # keywords of a matplotlib artist
+
 COLOUR = palette(["measured"])["measured"]
-BAND = {"color": COLOUR, "alpha": 0.2, "linewidth": 0}
-SUMS = {"color": COLOUR, "linewidth": 1.1, "linestyle": (0, (4, 1.5))}
-WALK = {"facecolor": (0.5, 0.5, 0.5, 0.4), "edgecolor": "0.5", "linewidth": 0.8}
-SHUFFLED = {"facecolor": "none", "edgecolor": "0.4", "hatch": "/////", "linewidth": 1.0, "linestyle": (0, (5, 1))}
-RANDOM = {"color": "0.15", "linewidth": 1.9}
-RANDOM_ENDS = {"color": "0.15", "linewidth": 0.9, "linestyle": ":"}
+BAND: Style = {"color": COLOUR, "alpha": 0.2, "linewidth": 0}
+SUMS: Style = {"color": COLOUR, "linewidth": 1.1, "linestyle": (0, (4, 1.5))}
+WALK: Style = {"facecolor": (0.5, 0.5, 0.5, 0.4), "edgecolor": "0.5", "linewidth": 0.8}
+SHUFFLED: Style = {
+    "facecolor": "none",
+    "edgecolor": "0.4",
+    "hatch": "/////",
+    "linewidth": 1.0,
+    "linestyle": (0, (5, 1)),
+}
+RANDOM: Style = {"color": "0.15", "linewidth": 1.9}
+RANDOM_ENDS: Style = {"color": "0.15", "linewidth": 0.9, "linestyle": ":"}
 NULLS = ("gamma_walk", "gamma_shuffled")
 KNOWN = [*EPOCHS, "gamma_shuffled"]
 DECADES = 4  # of the logarithmic part of an axis, at most; what is smaller lies in its linear part around 0
@@ -47,7 +56,7 @@ def null_panels(runs: list[Run], random_runs: list[Run]) -> Figure:
     figure, axes = plt.subplots(
         *shape, figsize=(1 + 3.1 * columns, 1.1 + 2.9 * shape[0]), squeeze=False, sharex=True, layout="constrained"
     )
-    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.08)
+    set_padding(figure, 0.06, 0.08)
     for axis in axes.flat[len(names) :]:
         axis.remove()
     for name, axis in zip(names, axes.flat, strict=False):
@@ -102,12 +111,12 @@ def _over_seeds(runs: list[Run]) -> pd.DataFrame:
     return by_epoch.median().assign(**ends)
 
 
-def _line(axis: Axes, table: pd.DataFrame, name: str, style: dict) -> None:
+def _line(axis: Axes, table: pd.DataFrame, name: str, style: Style) -> None:
     kept = table[name].dropna()
     axis.plot(kept.index, kept, **style)
 
 
-def _band(axis: Axes, table: pd.DataFrame, ends: tuple[str, str], style: dict) -> None:
+def _band(axis: Axes, table: pd.DataFrame, ends: tuple[str, str], style: Style) -> None:
     kept = table[list(ends)].dropna()
     axis.fill_between(kept.index, *(kept[end] for end in ends), **style)
 
@@ -138,7 +147,7 @@ def _notes(runs: list[Run], random_runs: list[Run], measured: pd.DataFrame) -> l
 
 
 def _legend(figure: Figure, has_random: bool) -> None:
-    entries = {
+    entries: dict[str, Any] = {
         "measured: median and 5–95 % of the steps": (Patch(**BAND), Line2D([], [], color=COLOUR, linewidth=1.9)),
         "measured: ratio of sums": Line2D([], [], **SUMS),
         "random walks: ratio of sums": Patch(**WALK),

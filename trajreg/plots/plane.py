@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from trajreg.plots.style import palette, use_style
+from trajreg.plots.style import Colour, palette, use_style
 from trajreg.studies.run import Run
 
 
@@ -34,7 +34,7 @@ def plane_panels(runs: list[Run], minimiser: np.ndarray) -> Figure:
     return figure
 
 
-def _path(axis: Axes, run: Run, minimiser: np.ndarray, colour) -> None:
+def _path(axis: Axes, run: Run, minimiser: np.ndarray, colour: Colour) -> None:
     if run.diverged:  # no end point, no γ, and nothing to draw to scale
         axis.set(title=f"{run.variant}\ndiverged", xticks=[], yticks=[])
         return
@@ -49,6 +49,6 @@ def _path(axis: Axes, run: Run, minimiser: np.ndarray, colour) -> None:
     axis.plot(*path[0], "s", color="black", markersize=6)
     axis.plot(*minimiser, "*", color="black", markersize=12)
     axis.set(
-        title=f"{run.variant}\nγ = {run.summary['gamma']:.2f} over the run", xlabel=r"$\theta_1$", ylabel=r"$\theta_2$"
+        title=f"{run.variant}\nγ = {run.value('gamma'):.2f} over the run", xlabel=r"$\theta_1$", ylabel=r"$\theta_2$"
     )
     axis.set_aspect("equal")

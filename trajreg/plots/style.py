@@ -6,8 +6,10 @@ from pathlib import Path
 import matplotlib as mpl
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 FORMATS = (".png", ".svg")
+Colour = tuple[float, float, float]
 
 
 def use_style() -> None:
@@ -25,9 +27,16 @@ def use_style() -> None:
     )
 
 
-def palette(names: Sequence[str]) -> dict[str, tuple[float, float, float]]:
+def palette(names: Sequence[str]) -> dict[str, Colour]:
     """One colour a name, distinguishable without full colour vision; in the order given."""
     return dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True))
+
+
+def set_padding(figure: Figure, width: float, height: float) -> None:
+    """Room around the panels of a figure of constrained layout, in inches."""
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(w_pad=width, h_pad=height)
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -12,13 +12,19 @@ from typing import ClassVar
 import pandas as pd
 
 from trajreg.errors import InputError
-from trajreg.report.ledger import Claim, number
+from trajreg.report.ledger import Claim
 from trajreg.report.null_rows import NullRow, read_nulls
 from trajreg.report.splits import Split, read_splits
+from trajreg.runs.tree import ResultsTree
+from trajreg.studies.numbers import number
 
 _FILES = ("figures/{}.png", "figures/{}.svg", "tables/{}.csv", "claims/{}.csv", "notebooks/{}.ipynb")
-_SPLIT_FILES = ("figures/{}_decomposition.png", "figures/{}_decomposition.svg")  # where there is a decomposition
-_NULL_FILES = ("figures/{}_nulls.png", "figures/{}_nulls.svg")  # where γ is held against its nulls
+_SPLITS, _NULLS = "decomposition/{}.csv", "nulls/{}.csv"  # tables that not every figure has, each with its pictures:
+_PICTURES = {
+    _SPLITS: ("figures/{}_decomposition.png", "figures/{}_decomposition.svg"),
+    _NULLS: ("figures/{}_nulls.png", "figures/{}_nulls.svg"),
+}
+_KEYS = ("title", "notebook", "status", "caption", "params", "key", "runs", "num_diverged", "seconds")  # of provenance
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -26,7 +32,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 class Figure:
     """A finished figure: its provenance, its claims, and its summary table as text."""
 
-    failed: ClassVar[bool] = False
+    state: ClassVar[str] = "finished"
     id: str
     title: str
     notebook: str
@@ -44,14 +50,19 @@ class Figure:
     numeric: list[bool]
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A figure whose notebook failed; what an earlier execution may have left counts no more."""
+class _Nothing:
+    """What a figure that is not to be shown has of everything that counts."""
 
-    failed: ClassVar[bool] = True
     claims: ClassVar[list[Claim]] = []
     splits: ClassVar[list[Split]] = []
     nulls: ClassVar[list[NullRow]] = []
+
+
+@dataclass(frozen=True)
+class Failure(_Nothing):
+    """A figure whose notebook failed; what an earlier execution may have left counts no more."""
+
+    state: ClassVar[str] = "failed"
     id: str
     title: str
     notebook: str
@@ -60,8 +71,31 @@ class Failure:
     message: str
 
 
-def read_tree(tree: Path) -> list[Figure | Failure]:
-    """All figures of `tree` in order; `InputError` where there are none or a file of one is missing."""
+@dataclass(frozen=True)
+class Altered(_Nothing):
+    """A figure whose products are not as they were when it was made: nothing of it is believed. `damage` says which, a line each."""
+
+    state: ClassVar[str] = "altered"
+    id: str
+    title: str
+    damage: list[str]
+
+
+@dataclass(frozen=True)
+class Incomplete(_Nothing):
+    """A figure whose notebook did not save all that a figure needs: `lacking`, in the results tree."""
+
+    state: ClassVar[str] = "incomplete"
+    id: str
+    title: str
+    lacking: list[str]
+
+
+Unshown = Failure | Altered | Incomplete
+
+
+def read_tree(tree: Path) -> list[Figure | Unshown]:
+    """All figures of `tree` in order; `InputError` where there are none."""
     ids = {path.stem for folder in ("provenance", "failed") for path in (tree / folder).glob("*.json")}
     if not ids:
         raise InputError(f"{tree} holds no figure yet: make figures first")
@@ -85,27 +119,34 @@ def _failure(tree: Path, name: str) -> Failure:
     return Failure(name, known["title"], known["notebook"], cell, known["exception"], message)
 
 
-def _figure(tree: Path, name: str) -> Figure:
-    splits = read_splits(tree / "decomposition" / f"{name}.csv")
-    nulls = read_nulls(tree / "nulls" / f"{name}.csv")
-    files = (*_FILES, *(_SPLIT_FILES if splits else ()), *(_NULL_FILES if nulls else ()))
-    wanted = [file.format(name) for file in files]
-    missing = [file for file in wanted if not (tree / file).is_file()]
-    if missing:
-        raise InputError(f"{tree} lacks {', '.join(missing)}: make figures FIGURES={name} writes them")
-    known = json.loads((tree / "provenance" / f"{name}.json").read_text(encoding="utf-8"))
-    keys = ("title", "notebook", "status", "caption", "params", "key", "runs", "num_diverged", "seconds")
+def _figure(tree: Path, name: str) -> Figure | Altered | Incomplete:
+    known, damage = ResultsTree(tree).recorded(name) or {}, ResultsTree(tree).damage(name)
+    title = known.get("title", label(name))
+    if damage:
+        return Altered(name, title, damage)
+    lacking = [
+        *_lacking(name, set(known["outputs"])),
+        *(f"{key} in its provenance" for key in _KEYS if key not in known),
+    ]
+    if lacking:
+        return Incomplete(name, title, lacking)
     # "None" is an activation here, not a missing value
     table = pd.read_csv(tree / "tables" / f"{name}.csv", keep_default_na=False, na_values=["", "nan", "NaN"])
     return Figure(
         id=name,
         claims=_claims(tree / "claims" / f"{name}.csv"),
-        splits=splits,
-        nulls=nulls,
+        splits=read_splits(tree / "decomposition" / f"{name}.csv") if _SPLITS.format(name) in known["outputs"] else [],
+        nulls=read_nulls(tree / "nulls" / f"{name}.csv") if _NULLS.format(name) in known["outputs"] else [],
         summary=table.map(_cell),
         numeric=[name in table.select_dtypes("number") for name in table],
-        **{key: known[key] for key in keys},
+        **{key: known[key] for key in _KEYS},
     )
+
+
+def _lacking(name: str, outputs: set[str]) -> list[str]:
+    """The files that the report shows of a figure but its notebook did not save."""
+    pictures = [file for table, files in _PICTURES.items() if table.format(name) in outputs for file in files]
+    return [file for file in (one.format(name) for one in (*_FILES, *pictures)) if file not in outputs]
 
 
 def _claims(path: Path) -> list[Claim]:

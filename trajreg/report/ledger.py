@@ -3,48 +3,41 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 from markupsafe import Markup
 
 from trajreg.report.intervals import interval_svg
+from trajreg.studies.catalogue import COLUMNS
+from trajreg.studies.claims import LedgerRow
+from trajreg.studies.numbers import number
 
 VERDICTS = {"replicated": "✓", "not replicated": "✗", "inconclusive": "?"}
 """Each verdict with its icon, in the order of the report."""
 
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_CONVERT: dict[Any, Callable[[str], Any]] = {
+    int: lambda text: int(float(text or 0)),
+    float: lambda text: float(text or "nan"),
+    str: str,
+}
 
 
 @dataclass(frozen=True)
-class Claim:
-    """One claim tested on one figure; the fields are the columns of `claims.csv`."""
-
-    figure: str
-    claim: str
-    text: str
-    source: str
-    metric: str
-    where: str
-    treatment: str
-    control: str
-    seeds: int
-    effect_kind: str
-    effect: float
-    low: float
-    high: float
-    confidence: float
-    smallest_effect: float
-    p_value: float
-    censored: int
-    diverged: int
-    verdict: str
+class Claim(LedgerRow):
+    """One row of the ledger; its fields are the columns of `claims.csv`."""
 
     @classmethod
     def from_row(cls, row: Mapping[str, str]) -> Claim:
         """The claim of a row of text, an empty number being unknown."""
-        convert = {"int": lambda text: int(float(text or 0)), "float": lambda text: float(text or "nan"), "str": str}
-        return cls(**{field.name: convert[field.type](row[field.name]) for field in fields(cls)})
+        return cls(**{field.name: _CONVERT[field.type](row[field.name]) for field in fields(cls)})
+
+    @property
+    def metric_title(self) -> str:
+        """What the metric is, for a reader."""
+        name, _, rest = self.metric.partition(" ")
+        return f"{COLUMNS.title(name)} {rest}".rstrip()
 
     @property
     def effect_text(self) -> str:
@@ -92,22 +85,6 @@ class Claim:
         if self.effect_kind == "ratio":
             return f"×{number(value)}"
         return f"+{number(value)}" if value > 0 else number(value)
-
-
-def number(value: float) -> str:
-    """Three significant digits in the typography of a text: −0.031, 12,300, 4.2×10⁻⁷, ∞, unknown."""
-    if math.isnan(value):
-        return "unknown"
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    rounded = float(f"{value:.3g}")
-    size = abs(rounded)
-    if rounded and not 1e-3 <= size < 1e5:
-        mantissa, exponent = f"{rounded:.2e}".split("e")
-        text = f"{float(mantissa):g}×10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
-    else:
-        text = f"{rounded:,.0f}" if size >= 1000 else f"{rounded:g}"
-    return text.replace("-", "−")
 
 
 def verdict_counts(claims: list[Claim]) -> dict[str, int]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
-from trajreg.report.ledger import number
+from trajreg.studies.numbers import number
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,8 @@ class NullRow:
 
 
 def read_nulls(path: Path) -> list[NullRow]:
-    """The variants of a `nulls/<figure>.csv`; none where there is no such file."""
-    if not path.is_file():
-        return []
-    convert = {"int": int, "float": lambda text: float(text or "nan"), "str": str}
+    """The variants of a `nulls/<figure>.csv`."""
+    convert: dict[Any, Callable[[str], Any]] = {"int": int, "float": lambda text: float(text or "nan"), "str": str}
     with path.open(encoding="utf-8", newline="") as file:
         return [
             NullRow(**{field.name: convert[field.type](row[field.name]) for field in fields(NullRow)})

@@ -1,6 +1,6 @@
 """From a results tree to its report: an index, a page a figure, and the merged claims."""
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 
 import jinja2
@@ -8,14 +8,21 @@ import pandas as pd
 from markupsafe import Markup
 
 from trajreg.files import write_text
-from trajreg.report.contents import Failure, Figure, label, read_tree
-from trajreg.report.ledger import VERDICTS, Claim, number, verdict_counts
+from trajreg.report.contents import Figure, Unshown, label, read_tree
+from trajreg.report.ledger import VERDICTS, Claim, verdict_counts
 from trajreg.report.mathml import with_mathml
 from trajreg.report.notebook import notebook_html
 from trajreg.report.null_rows import short, spread
 from trajreg.report.splits import READINGS, alignment_range, readings
+from trajreg.studies.claims import COLUMNS
+from trajreg.studies.numbers import number
 
 _HERE = Path(__file__).parent
+_UNSHOWN = {
+    "failed": ("Failed", "This figure failed"),
+    "incomplete": ("Incomplete", "This figure is incomplete"),
+    "altered": ("Not to be believed", "This figure is not to be believed"),
+}  # a figure that is not shown: what stands before its name, and in its place
 _BADGES = {"paper": "from the paper", "reconstructed": "reconstructed", "illustration": "illustration"}
 
 
@@ -38,9 +45,9 @@ def render(tree: Path, *, profile: str, version: str, rule: str, provenance: dic
         texts[f"pages/{figure.id}.html"] = page.render(
             root="../", figure=figure, previous=previous, following=following, notebook=_notebook(tree, figure)
         )
-    for page in (tree / "pages").glob("*.html"):
-        if f"pages/{page.name}" not in texts:
-            page.unlink()
+    for old in (tree / "pages").glob("*.html"):
+        if f"pages/{old.name}" not in texts:
+            old.unlink()
     return [write_text(tree / name, text) for name, text in texts.items()]
 
 
@@ -54,14 +61,16 @@ def _environment(**shared: object) -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(label=label, number=number, with_mathml=lambda text: Markup(with_mathml(text)))
-    environment.globals.update(shared, verdicts=VERDICTS, badges=_BADGES, verdict_counts=verdict_counts)
+    environment.globals.update(
+        shared, verdicts=VERDICTS, badges=_BADGES, unshown=_UNSHOWN, verdict_counts=verdict_counts
+    )
     environment.globals.update(readings=READINGS, reading_counts=readings, alignment_range=alignment_range)
     environment.globals.update(short=short, spread=spread)
     return environment
 
 
-def _notebook(tree: Path, figure: Figure | Failure) -> Markup:
-    if figure.failed:
+def _notebook(tree: Path, figure: Figure | Unshown) -> Markup:
+    if not isinstance(figure, Figure):
         return Markup()
     return Markup(
         notebook_html(tree / "notebooks" / f"{figure.id}.ipynb", alt=f"Output of the notebook: {figure.title}")
@@ -78,5 +87,4 @@ def _style() -> str:
 
 
 def _merged(claims: list[Claim]) -> str:
-    columns = [field.name for field in fields(Claim)]
-    return pd.DataFrame([asdict(claim) for claim in claims], columns=columns).to_csv(index=False, lineterminator="\n")
+    return pd.DataFrame([asdict(claim) for claim in claims], columns=COLUMNS).to_csv(index=False, lineterminator="\n")

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from trajreg.report.ledger import number
+from trajreg.studies.numbers import number
 
 HALF = 0.5  # the reading holds where alignment makes more than half of the log-ratio
 READINGS = {
@@ -83,9 +83,7 @@ class Split:
 
 
 def read_splits(path: Path) -> list[Split]:
-    """The comparisons of a `decomposition/<figure>.csv`; none where there is no such file."""
-    if not path.is_file():
-        return []
+    """The comparisons of a `decomposition/<figure>.csv`."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     pairs: dict[tuple[str, ...], list[dict[str, str]]] = {}
@@ -116,7 +114,8 @@ def _split(names: tuple[str, ...], rows: list[dict[str, str]]) -> Split:
         for row in rows
     }
     walk = _float(whole["walk_treatment"]), _float(whole["walk_control"])
-    return Split(*names, int(whole["seeds"]), int(whole["left_out"]), walk, parts)
+    figure, where, treatment, control = names
+    return Split(figure, where, treatment, control, int(whole["seeds"]), int(whole["left_out"]), walk, parts)
 
 
 def _float(text: str) -> float:

@@ -1,6 +1,5 @@
 """The run store: one folder a run, named by its fingerprint. Parquet, JSON and safetensors, never pickle."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ from filelock import FileLock
 from safetensors.numpy import load_file, save_file
 
 from trajreg.errors import InputError
+from trajreg.files import file_checksum, write_json
 
 MANIFEST = "manifest.json"
 
@@ -102,7 +102,7 @@ class RunStore:
             if snapshots is not None:
                 os.replace(snapshots, partial / "snapshots")
                 files[f"snapshots/{MANIFEST}"] = file_checksum(partial / "snapshots" / MANIFEST)
-            (partial / MANIFEST).write_text(json.dumps(manifest | {"files": files}, indent=1))
+            write_json(partial / MANIFEST, manifest | {"files": files})
             partial.chmod(0o755)
             os.replace(partial, self.root / fingerprint)
         finally:
@@ -130,8 +130,3 @@ class RunStore:
     def _free_name(self, wanted: Path) -> Path:
         names = [wanted, *(wanted.with_name(f"{wanted.name}.{i}") for i in range(1, 1000))]
         return next(name for name in names if not name.exists())
-
-
-def file_checksum(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

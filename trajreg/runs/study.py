@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from trajreg.columns import Columns, from_plain
 from trajreg.errors import InputError
 from trajreg.runs.fingerprint import fingerprint
 from trajreg.runs.launch import launch
@@ -82,12 +83,13 @@ class Study:
 
     def _run(self, variant: Variant, seed: int) -> Run:
         stored = self.store.load(fingerprint(variant.seeded(seed)))
-        return as_run(stored, variant.label, variant.settings, seed)
+        return as_run(stored, variant.label, variant.settings, seed, self.figure.columns)
 
 
-def as_run(stored: StoredRun, variant: str, settings: dict, seed: int) -> Run:
+def as_run(stored: StoredRun, variant: str, settings: dict, seed: int, columns: Columns) -> Run:
     """A stored run as the studies see it."""
-    summary = {key: float("nan") if value is None else value for key, value in stored.manifest["summary"].items()}
+    summary = {key: from_plain(value) for key, value in stored.manifest["summary"].items()}
+    tables = {("regularity", "steps"): stored.steps}
     diverged = stored.manifest["status"] == "diverged"
     name = stored.folder.name
     return Run(
@@ -98,7 +100,8 @@ def as_run(stored: StoredRun, variant: str, settings: dict, seed: int) -> Run:
         diverged,
         stored.epochs(),
         summary,
-        stored.steps,
+        columns,
+        lambda measure, name: tables[measure, name](),
         stored.iterates,
         _measured(stored.manifest),
     )

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from trajreg.runs.store import file_checksum
+from trajreg.files import file_checksum, write_json
 
 FOLDERS = ("figures", "tables", "values", "claims", "decomposition", "nulls", "notebooks")
 
@@ -52,12 +52,31 @@ class ResultsTree:
 
     def provenance(self, figure: str) -> dict[str, Any] | None:
         """What is known of a finished figure; None where there is none, or where a product is missing or was changed."""
+        known = self.recorded(figure)
+        return known if known and not self.damage(figure) else None
+
+    def recorded(self, figure: str) -> dict[str, Any] | None:
+        """What was written when the figure was made, whatever has become of its products; None where that cannot be read."""
         try:
-            known = json.loads(self._provenance(figure).read_text())
-            whole = all(file_checksum(self.root / name) == checksum for name, checksum in known["outputs"].items())
-        except (OSError, ValueError, KeyError):
+            known = json.loads(self._provenance(figure).read_text(encoding="utf-8"))
+            return known if isinstance(known["outputs"], dict) else None
+        except (OSError, ValueError, KeyError, TypeError):
             return None
-        return known if whole else None
+
+    def damage(self, figure: str) -> list[str]:
+        """What became of the figure's products since it was made, a line each; empty where all are as they were."""
+        known = self.recorded(figure)
+        if known is None:
+            return [f"provenance/{figure}.json is missing or cannot be read"]
+        return [line for name, checksum in known["outputs"].items() for line in self._damage(name, checksum)]
+
+    def _damage(self, name: str, checksum: str) -> list[str]:
+        try:
+            return (
+                [] if file_checksum(self.root / name) == checksum else [f"{name} was changed since the figure was made"]
+            )
+        except OSError:
+            return [f"{name} was deleted since the figure was made"]
 
     def figures(self) -> list[str]:
         """The figures that are there, whole, in order."""
@@ -97,11 +116,3 @@ def newest_reference(profile_folder: Path) -> ResultsTree | None:
     numbers = sorted(int(path.name[1:]) for path in profile_folder.glob("v*") if is_reference(path.name))
     trees = [ResultsTree(profile_folder / f"v{number}") for number in numbers]
     return next((tree for tree in reversed(trees) if tree.manifest()), None)
-
-
-def write_json(path: Path, values: Any) -> None:
-    """Write JSON in one piece: a reader sees the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(values, indent=1) + "\n")
-    os.replace(partial, path)

@@ -2,9 +2,12 @@
 
 - `spec`: a figure's params file as a strict model, and its variants
 - `params`: reading params files (YAML 1.2)
+- `catalogue`: every column a run can have
+- `claim_spec`: a claim, and whether its metric is on offer
 - `run`: one finished run, as tables
 - `tables`: tidy tables of a figure
 - `claims`: paired effects, intervals, verdicts and their error rates
 - `decomposition`: what the compared ratios of γ are made of
 - `null_table`: γ against random walks, shuffled updates and random labels
+- `medians`, `numbers`, `labels`: what becomes of unknown values, numbers in words, names for settings
 """

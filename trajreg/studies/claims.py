@@ -9,50 +9,64 @@ takes its place in that order instead of being dropped.
 import math
 import operator
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import binom
 
+from trajreg.columns import Bound
+from trajreg.errors import InputError
+from trajreg.studies.claim_spec import ClaimSpec
 from trajreg.studies.labels import label
+from trajreg.studies.medians import Bounds, median_of_bounds
 from trajreg.studies.run import Run
-from trajreg.studies.spec import ClaimSpec, FigureSpec
+from trajreg.studies.spec import FigureSpec
+
+Settings = dict[str, Any]
 
 ALPHA = 0.05  # a verdict may be wrong by chance this often at most, on each side
-COLUMNS = [
-    "figure",
-    "claim",
-    "text",
-    "source",
-    "metric",
-    "where",
-    "treatment",
-    "control",
-    "seeds",
-    "effect_kind",
-    "effect",
-    "low",
-    "high",
-    "confidence",
-    "smallest_effect",
-    "p_value",
-    "censored",
-    "diverged",
-    "verdict",
-]
-
-Bounds = tuple[float, float]
 
 
-def ledger(figure: FigureSpec, runs: list[Run]) -> pd.DataFrame:
-    """One row for each claim and each combination of the settings it leaves open; the columns are COLUMNS.
+@dataclass(frozen=True)
+class LedgerRow:
+    """A claim tested on one combination of the settings it leaves open; the fields are the columns of the ledger.
 
     effect is the median paired effect, low and high its interval, in the claimed direction (a ratio above 1 or a difference above 0
     favours the treatment). Where censoring leaves the median itself open, effect is the bound that is known.
+    censored: the values of which only bounds are known. diverged: the runs that did.
     """
+
+    figure: str
+    claim: str
+    text: str
+    source: str
+    metric: str
+    where: str
+    treatment: str
+    control: str
+    seeds: int
+    effect_kind: str
+    effect: float
+    low: float
+    high: float
+    confidence: float
+    smallest_effect: float
+    p_value: float
+    censored: int
+    diverged: int
+    verdict: str
+
+
+COLUMNS = [field.name for field in fields(LedgerRow)]
+
+
+def ledger(figure: FigureSpec, runs: list[Run]) -> pd.DataFrame:
+    """One row for each claim and each combination of the settings it leaves open; LedgerRow says what the columns are."""
     rows = [row for claim in figure.claims for row in _rows(figure, claim, runs)]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame([asdict(row) for row in rows], columns=COLUMNS)
 
 
 def paired_interval(effects: Iterable[Bounds]) -> tuple[float, float, float]:
@@ -98,15 +112,22 @@ def paired_effect(treatment: Bounds, control: Bounds, claim: ClaimSpec) -> Bound
     return (-math.inf if math.isnan(low) else low), (math.inf if math.isnan(high) else high)
 
 
-def observe(run: Run, claim: ClaimSpec) -> Bounds:
-    """The claim's metric in one run: a number, bounds where it is censored, the worst there is where the run diverged."""
+def observe(run: Run, claim: ClaimSpec, figure: str) -> Bounds:
+    """The claim's metric in one run: a number, bounds where it is censored, the worst there is where the run diverged.
+
+    A value that is there but undefined (NaN) may be anything. Raises InputError where the run lacks the metric.
+    """
     if run.diverged:
         worst = -math.inf if claim.direction == "higher" else math.inf
         return worst, worst
-    if claim.metric == "epochs_to_loss":
-        reached = run.epochs.loc[run.epochs["train_loss"] <= claim.threshold, "epoch"]
-        return (float(reached.iloc[0]),) * 2 if len(reached) else (float(run.epochs["epoch"].iloc[-1] + 1), math.inf)
-    value = run.summary.get(claim.metric, math.nan)
+    column = run.columns.claimable.get(claim.metric)
+    if column and column.first_below and column.first_below in run.epochs and claim.threshold is not None:
+        return _first_below(run.epochs, column.first_below, claim.threshold)
+    if claim.metric not in run.summary:
+        raise InputError(f"{figure}: claim {claim.id}: {run} lacks the metric {claim.metric}")
+    value = run.summary[claim.metric]
+    if isinstance(value, Bound):
+        return value.low, value.high
     return (-math.inf, math.inf) if math.isnan(value) else (value, value)
 
 
@@ -139,8 +160,8 @@ def describe_rule(table: pd.DataFrame) -> str:
 
 
 def paired_cells(
-    figure: FigureSpec, treatment: dict, control: dict, runs: list[Run]
-) -> Iterator[tuple[dict, list[tuple[Run, Run]]]]:
+    figure: FigureSpec, treatment: Settings, control: Settings, runs: list[Run]
+) -> Iterator[tuple[Settings, list[tuple[Run, Run]]]]:
     """For each combination of the settings that treatment and control leave open: that combination, and the pairs, seed by seed."""
     by_cell = {(_cell(run.settings), run.seed): run for run in runs}
     for variant in figure.variants():
@@ -152,53 +173,57 @@ def paired_cells(
         yield {key: value for key, value in settings.items() if key not in treatment}, pairs
 
 
-def _rows(figure: FigureSpec, claim: ClaimSpec, runs: list[Run]) -> Iterator[dict]:
+def _first_below(epochs: pd.DataFrame, column: str, threshold: float) -> Bounds:
+    """The first epoch at whose end the column is at or below the threshold; later than the last one where there is none."""
+    reached = epochs.loc[epochs[column] <= threshold, "epoch"]
+    return (float(reached.iloc[0]),) * 2 if len(reached) else (float(epochs["epoch"].iloc[-1] + 1), math.inf)
+
+
+def _censored(bounds: Bounds) -> bool:
+    """Whether something is known of a value, but not all; of one that is undefined nothing is."""
+    low, high = bounds
+    return low < high and not (math.isinf(low) and math.isinf(high))
+
+
+def _rows(figure: FigureSpec, claim: ClaimSpec, runs: list[Run]) -> Iterator[LedgerRow]:
     for others, pairs in paired_cells(figure, claim.treatment, claim.control, runs):
         yield _row(figure, claim, others, pairs)
 
 
-def _cell(settings: dict) -> tuple:
+def _cell(settings: Settings) -> tuple[tuple[str, str], ...]:
     """A hashable name of a grid cell; settings may be lists."""
     return tuple(sorted((key, repr(value)) for key, value in settings.items()))
 
 
-def _row(figure: FigureSpec, claim: ClaimSpec, others: dict, pairs: list[tuple[Run, Run]]) -> dict:
-    observed = [(observe(treated, claim), observe(control, claim)) for treated, control in pairs]
+def _row(figure: FigureSpec, claim: ClaimSpec, others: Settings, pairs: list[tuple[Run, Run]]) -> LedgerRow:
+    observed = [tuple(observe(run, claim, figure.figure) for run in pair) for pair in pairs]
     effects = [paired_effect(treated, control, claim) for treated, control in observed]
     low, high, confidence = paired_interval(effects)
     ratio = claim.effect == "ratio"
     shown = np.exp if ratio else float
     smallest = math.log(claim.smallest_effect) if ratio else claim.smallest_effect
     favourable = sum(effect[0] > smallest for effect in effects)
-    return {
-        "figure": figure.figure,
-        "claim": claim.id,
-        "text": claim.text,
-        "source": claim.source,
-        "metric": claim.metric + (f" ≤ {claim.threshold:g}" if claim.threshold is not None else ""),
-        "where": label(others),
-        "treatment": label(claim.treatment),
-        "control": label(claim.control),
-        "seeds": len(pairs),
-        "effect_kind": claim.effect,
-        "effect": float(shown(_median(effects))),
-        "low": float(shown(low)),
-        "high": float(shown(high)),
-        "confidence": confidence,
-        "smallest_effect": claim.smallest_effect,
-        "p_value": float(binom.sf(favourable - 1, len(pairs), 0.5)),
-        "censored": sum(math.isinf(bounds[1]) and not math.isinf(bounds[0]) for pair in observed for bounds in pair),
-        "diverged": sum(run.diverged for pair in pairs for run in pair),
-        "verdict": verdict(low, high, smallest, len(pairs)),
-    }
-
-
-def _median(effects: list[Bounds]) -> float:
-    """The median effect; where censoring leaves it open, the bound that is known, NaN if there is none."""
-    low, high = (float(np.median(side)) for side in zip(*effects, strict=True))
-    if low == high or math.isfinite(low):
-        return low
-    return high if math.isfinite(high) else math.nan
+    return LedgerRow(
+        figure=figure.figure,
+        claim=claim.id,
+        text=claim.text,
+        source=claim.source,
+        metric=claim.metric + (f" ≤ {claim.threshold:g}" if claim.threshold is not None else ""),
+        where=label(others),
+        treatment=label(claim.treatment),
+        control=label(claim.control),
+        seeds=len(pairs),
+        effect_kind=claim.effect,
+        effect=float(shown(median_of_bounds(effects))),
+        low=float(shown(low)),
+        high=float(shown(high)),
+        confidence=confidence,
+        smallest_effect=claim.smallest_effect,
+        p_value=float(binom.sf(favourable - 1, len(pairs), 0.5)),
+        censored=sum(_censored(bounds) for pair in observed for bounds in pair),
+        diverged=sum(run.diverged for pair in pairs for run in pair),
+        verdict=verdict(low, high, smallest, len(pairs)),
+    )
 
 
 def _log_ratio(a: float, b: float) -> float:

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from trajreg.metrics.factors import PARTS, PHASES, factors, log_ratio
-from trajreg.studies.claims import paired_cells, paired_interval
+from trajreg.studies.claims import Settings, paired_cells, paired_interval
 from trajreg.studies.labels import label
+from trajreg.studies.medians import Bounds, median
 from trajreg.studies.run import Run
 from trajreg.studies.spec import FigureSpec
 
@@ -35,7 +36,7 @@ COLUMNS = [
 
 
 def decomposition(
-    figure: FigureSpec, runs: list[Run], pairs: Sequence[tuple[dict, dict]] | None = None
+    figure: FigureSpec, runs: list[Run], pairs: Sequence[tuple[Settings, Settings]] | None = None
 ) -> pd.DataFrame:
     """The log-ratio of γ₊ = γ + γ^walk and its parts, for every treatment and control that the figure's claims compare, or for
     other `pairs` of settings: ({"model.activation": "elu"}, {"model.activation": "tanh"}), say.
@@ -65,12 +66,12 @@ def decomposition(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _compared(figure: FigureSpec) -> list[tuple[dict, dict]]:
+def _compared(figure: FigureSpec) -> list[tuple[Settings, Settings]]:
     """Each treatment with its control, once however many claims are about them."""
     return list({repr((c.treatment, c.control)): (c.treatment, c.control) for c in figure.claims}.values())
 
 
-def _phases(pairs: list[tuple[pd.DataFrame, pd.DataFrame]]) -> Iterator[dict]:
+def _phases(pairs: list[tuple[pd.DataFrame, pd.DataFrame]]) -> Iterator[dict[str, Any]]:
     for phase in PHASES:
         kept = [(a, b) for a, b in pairs if not (a.loc[phase] + b.loc[phase])[["update", "loss"]].isna().any()]
         logs = pd.DataFrame([log_ratio(a, b).loc[phase] for a, b in kept], columns=["total", *PARTS])
@@ -79,8 +80,8 @@ def _phases(pairs: list[tuple[pd.DataFrame, pd.DataFrame]]) -> Iterator[dict]:
             "phase": phase,
             "seeds": len(kept),
             "left_out": len(pairs) - len(kept),
-            "walk_treatment": _median(walks[0]) if kept else math.nan,
-            "walk_control": _median(walks[1]) if kept else math.nan,
+            "walk_treatment": median(walks[0]) if kept else math.nan,
+            "walk_control": median(walks[1]) if kept else math.nan,
         }
         _, low, high, _ = _interval(logs["total"])
         explained = logs.div(logs["total"], axis=0) if low > 0 or high < 0 else logs * math.nan
@@ -94,11 +95,6 @@ def _interval(values: pd.Series) -> tuple[float, float, float, float]:
     """(median, low, high, confidence) of one number a pair; a NaN may be anything."""
     if values.isna().all():
         return (math.nan,) * 4
-    bounds = [(-math.inf, math.inf) if math.isnan(value) else (value, value) for value in values]
+    bounds: list[Bounds] = [(-math.inf, math.inf) if math.isnan(value) else (value, value) for value in values]
     low, high, confidence = paired_interval(bounds)
-    return _median(values), float(low), float(high), confidence
-
-
-def _median(values) -> float:
-    """The median, NaN where a value is."""
-    return float(np.median(np.asarray(values, dtype=float)))
+    return median(values), float(low), float(high), confidence

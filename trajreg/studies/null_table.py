@@ -1,6 +1,7 @@
 """What the measured γ is held against: random walks, shuffled updates, random labels (ours)."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pandas as pd
 from trajreg.metrics.aggregate import phase_of
 from trajreg.metrics.shuffled import shuffled_over_stretches
 from trajreg.studies.labels import label
+from trajreg.studies.medians import median_of_known
 from trajreg.studies.run import Run
 from trajreg.studies.spec import RANDOM_LABELS
 
@@ -67,16 +69,17 @@ def null_epochs(run: Run) -> pd.DataFrame:
 
 
 def _both(name: str, runs: list[Run], random_runs: list[Run]) -> tuple[list[Run], list[Run]]:
-    return tuple([run for run in some if true_variant(run) == name] for some in (runs, random_runs))
+    one, other = ([run for run in some if true_variant(run) == name] for some in (runs, random_runs))
+    return one, other
 
 
-def _row(name: str, runs: list[Run], random_runs: list[Run]) -> dict:
+def _row(name: str, runs: list[Run], random_runs: list[Run]) -> dict[str, Any]:
     kept, random_kept = ([run for run in some if not run.diverged] for some in (runs, random_runs))
     shuffled = [_shuffled_phases(run) for run in kept]
-    row = {"variant": name, "seeds": len(runs), "diverged": len(runs) - len(kept)}
+    row: dict[str, Any] = {"variant": name, "seeds": len(runs), "diverged": len(runs) - len(kept)}
     row |= {column: _median(kept, column) for column in (*MEASURED, "cosine", "cosine_walk")}
     row |= {column: _median(kept, source) for column, source in WALK.items()}
-    row |= {f"shuffled_{phase}": _middle([one[phase] for one in shuffled]) for phase in PHASES}
+    row |= {f"shuffled_{phase}": median_of_known([one[phase] for one in shuffled]) for phase in PHASES}
     row |= {"random_seeds": len(random_runs), "random_diverged": len(random_runs) - len(random_kept)}
     row |= {f"random_{column}": _median(random_kept, column) for column in (*MEASURED, "cosine")}
     return row | {"ratio": _ratio(kept, random_kept)}
@@ -89,16 +92,10 @@ def _shuffled_phases(run: Run) -> dict[str, float]:
 
 def _ratio(runs: list[Run], random_runs: list[Run]) -> float:
     """The median over seeds of γ on true labels ÷ γ on random labels, of the pairs where both are positive."""
-    true = {run.seed: run.summary["gamma"] for run in runs}
-    pairs = [(true[run.seed], run.summary["gamma"]) for run in random_runs if run.seed in true]
-    return _middle([one / other for one, other in pairs if one > 0 and other > 0])
+    true = {run.seed: run.value("gamma") for run in runs}
+    pairs = [(true[run.seed], run.value("gamma")) for run in random_runs if run.seed in true]
+    return median_of_known([one / other for one, other in pairs if one > 0 and other > 0])
 
 
 def _median(runs: list[Run], name: str) -> float:
-    return _middle([run.summary.get(name, math.nan) for run in runs])
-
-
-def _middle(values: list[float]) -> float:
-    """The median of what is known, NaN where nothing is."""
-    known = [value for value in values if not math.isnan(value)]
-    return float(np.median(known)) if known else math.nan
+    return median_of_known(run.value(name) for run in runs)

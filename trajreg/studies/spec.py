@@ -5,69 +5,18 @@ import itertools
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, Strict, model_validator
+from pydantic import Field, Strict
 
+from trajreg.columns import Columns
 from trajreg.data.spec import LabelledSpec
 from trajreg.errors import InputError
 from trajreg.schema import Spec
+from trajreg.studies import catalogue
+from trajreg.studies.claim_spec import ClaimSpec, check_claims
 from trajreg.studies.labels import label
 from trajreg.training.spec import TrainSpec
 
-Metric = Literal[
-    "epochs_to_loss",
-    "final_train_loss",
-    "final_test_loss",
-    "final_test_accuracy",
-    "final_test_mean_iou",
-    "gamma",
-    "gamma_early",
-    "gamma_late",
-    "gamma_median",
-    "gamma_excess",
-    "gamma_excess_early",
-    "gamma_excess_late",
-    "cosine",
-    "cosine_early",
-    "cosine_late",
-    "rate",
-]
-
-
 RANDOM_LABELS = "data.shuffle_targets"  # the setting that tells a run on random labels from its variant
-
-
-class ClaimSpec(Spec):
-    """A statement that one setting beats another in a metric, and the smallest effect that would count as one.
-
-    `treatment` and `control` are settings of varied keys, the same keys in both; every combination of the other varied keys
-    gives a row of the ledger. `effect` is a ratio (smallest_effect above 1) or a difference (above or equal to 0) of the metric in the
-    claimed direction. epochs_to_loss needs a `threshold`.
-    """
-
-    id: str
-    text: str
-    source: Literal["paper", "ours"]
-    metric: Metric
-    threshold: Annotated[float, Field(gt=0)] | None = None
-    direction: Literal["higher", "lower"]
-    effect: Literal["ratio", "difference"]
-    smallest_effect: float
-    treatment: dict[str, Any]
-    control: dict[str, Any]
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
-        if (self.metric == "epochs_to_loss") != (self.threshold is not None):
-            raise ValueError(f"claim {self.id}: threshold belongs to metric epochs_to_loss, and that metric needs one")
-        if self.effect == "ratio" and self.smallest_effect <= 1:
-            raise ValueError(f"claim {self.id}: smallest_effect = {self.smallest_effect} of a ratio must be above 1")
-        if self.effect == "difference" and self.smallest_effect < 0:
-            raise ValueError(
-                f"claim {self.id}: smallest_effect = {self.smallest_effect} of a difference must not be negative"
-            )
-        if set(self.treatment) != set(self.control) or self.treatment == self.control:
-            raise ValueError(f"claim {self.id}: treatment and control must give different values to the same keys")
-        return self
 
 
 @dataclass(frozen=True)
@@ -116,6 +65,11 @@ class FigureSpec(Spec):
         figure._check_claims(where)
         figure._check_random_labels(where)
         return figure
+
+    @property
+    def columns(self) -> Columns:
+        """The columns of this figure's runs: of its measures and of the training."""
+        return catalogue.COLUMNS
 
     def variants(self) -> list[Variant]:
         """The cells of the grid, in the order of the params file (the last key varies fastest)."""
@@ -171,6 +125,7 @@ class FigureSpec(Spec):
         names = [claim.id for claim in self.claims]
         if len(set(names)) < len(names):
             raise InputError(f"{where}: claims: every id must be different, got {', '.join(names)}")
+        check_claims(self.claims, self.columns, where)
         for claim in self.claims:
             self.check_pair(claim.treatment, claim.control, f"{where}: claim {claim.id}")
 

@@ -1,22 +1,17 @@
 """Tidy tables of a figure's runs."""
 
 import math
+from typing import Any
 
 import pandas as pd
 
+from trajreg.columns import Bound, Columns
 from trajreg.studies.run import Run
 
-SHOWN = {
-    "gamma": "γ, whole run",
-    "gamma_early": "γ, early",
-    "gamma_excess": "γ excess",
-    "gamma_walk": "γ walk",
-    "cosine": "cosine, median",
-    "gamma_positive": "steps with γ > 0",
-    "final_train_loss": "final train loss",
-    "final_test_accuracy": "test accuracy",
-    "final_test_mean_iou": "test mean IoU",
-}
+
+def columns_of(runs: list[Run]) -> Columns:
+    """The columns of these runs, those of the first before what only others have."""
+    return sum((run.columns for run in runs), Columns())
 
 
 def epoch_table(runs: list[Run]) -> pd.DataFrame:
@@ -25,26 +20,51 @@ def epoch_table(runs: list[Run]) -> pd.DataFrame:
 
 
 def run_table(runs: list[Run]) -> pd.DataFrame:
-    """One row a run: variant, seed, fingerprint, diverged, measured (which estimator γ comes from), and every number of its summary."""
+    """One row a run: variant, seed, fingerprint, diverged, measured (which estimator γ comes from), and every value of its summary.
+
+    A value of which only bounds are known is NaN, and its known ends stand in the columns <name>_low and <name>_high, which are
+    there where any run has such a value.
+    """
     names = ("variant", "seed", "fingerprint", "diverged", "measured")
-    return pd.DataFrame([{name: getattr(run, name) for name in names} | run.summary for run in runs])
+    return pd.DataFrame([{name: getattr(run, name) for name in names} | _cells(run) for run in runs])
 
 
 def summary_table(runs: list[Run]) -> pd.DataFrame:
-    """One row a variant: runs, diverged, mean ± standard deviation over the seeds that did not diverge, and what γ was measured by."""
+    """One row a variant: runs, diverged, mean ± standard deviation over the seeds that did not diverge, and what γ was measured by.
+
+    Values of which only bounds are known are left out of the mean and counted as censored.
+    """
     table = run_table(runs)
-    shown = {name: title for name, title in SHOWN.items() if name in table and table[name].notna().any()}
+    known = {name for name in table if table[name].notna().any()} | {name for run in runs for name in _bounds(run)}
+    shown = {name: column.title for name, column in columns_of(runs).shown.items() if name in known}
     rows = []
     for variant, group in table.groupby("variant", sort=False):
         kept = group[~group["diverged"]]
-        cells = {title: _mean_sd(kept[name]) for name, title in shown.items()}
+        censored = [name for run in runs if run.variant == variant and not run.diverged for name in _bounds(run)]
+        cells = {title: _mean_sd(kept[name], censored.count(name)) for name, title in shown.items()}
         counts = {"variant": variant, "runs": len(group), "diverged": int(group["diverged"].sum())}
         rows.append(counts | cells | {"γ measured by": "; ".join(kept["measured"].unique()) or "–"})
     return pd.DataFrame(rows).set_index("variant")
 
 
-def _mean_sd(values: pd.Series) -> str:
+def _bounds(run: Run) -> dict[str, Bound]:
+    return {name: value for name, value in run.summary.items() if isinstance(value, Bound)}
+
+
+def _cells(run: Run) -> dict[str, Any]:
+    cells: dict[str, Any] = dict(run.summary)
+    for name, bound in _bounds(run).items():
+        ends = {f"{name}_low": bound.low, f"{name}_high": bound.high}
+        if taken := ends.keys() & run.summary.keys():
+            raise ValueError(f"{run}: the bound of {name} needs the column {min(taken)}, which is a metric already")
+        cells |= {name: math.nan} | {end: value if math.isfinite(value) else math.nan for end, value in ends.items()}
+    return cells
+
+
+def _mean_sd(values: pd.Series, num_censored: int) -> str:
+    censored = f"{num_censored} censored" if num_censored else ""
     if values.notna().sum() == 0:
-        return "–"
+        return censored or "–"
     spread = values.std()
-    return f"{values.mean():.3g}" + ("" if math.isnan(spread) else f" ± {spread:.2g}")
+    shown = f"{values.mean():.3g}" + ("" if math.isnan(spread) else f" ± {spread:.2g}")
+    return f"{shown} ({censored})" if censored else shown

@@ -1,0 +1,44 @@
+"""The columns there are: what runs have, what today's tables show, and nothing slow to import."""
+
+import subprocess
+import sys
+
+import numpy as np
+
+import trajreg
+from trajreg.measures import regularity
+from trajreg.metrics.aggregate import over_stretches, summarise
+from trajreg.studies.catalogue import COLUMNS
+from trajreg.training.columns import TRAINING_COLUMNS
+
+
+def test_the_columns_of_gamma_are_those_that_are_measured():
+    steps = trajreg.regularity(distance_sq=np.arange(10.0, -1, -1), update_sq=np.ones(10), loss=np.ones(10), lr=0.1)
+    assert {column.name for column in regularity.COLUMNS.summary} == set(summarise(steps))
+    assert {column.name for column in regularity.COLUMNS.epochs} == set(over_stretches(steps, np.zeros(10)))
+
+
+def test_the_order_of_the_tables():
+    training = ["final_train_loss", "final_test_accuracy", "final_test_mean_iou"]
+    gamma = ["gamma", "gamma_early", "gamma_excess", "gamma_walk", "cosine", "gamma_positive"]
+    assert list(COLUMNS.shown) == gamma + training
+    assert [COLUMNS.title(name) for name in ("gamma", "gamma_early", "cosine_late")] == [
+        "γ, whole run",
+        "γ, early",
+        "cosine, median, late",
+    ]
+    assert list(COLUMNS.compared) == ["gamma", "gamma_early", "gamma_excess", "cosine", *training[:2]]
+
+
+def test_every_column_names_columns_there_are():
+    epochs = {column.name for column in COLUMNS.epochs}
+    named = [name for column in COLUMNS.epochs for name in (column.null, column.companion) if name]
+    assert set(named) <= epochs
+    assert {column.first_below for column in COLUMNS.summary if column.first_below} <= epochs
+    finals = {f"final_{column.name}" for column in TRAINING_COLUMNS.epochs}
+    assert finals == {column.name for column in TRAINING_COLUMNS.summary} - {"epochs_to_loss"}
+
+
+def test_columns_are_known_without_torch():
+    code = "import sys, trajreg.studies.catalogue; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
