@@ -6,7 +6,7 @@ PYTHON  ?= python3
 VENV     = .venv
 BIN      = $(VENV)/bin
 RUN      = $(BIN)/python -m trajreg
-SELECT   = --profile $(PROFILE) --figures $(FIGURES)
+SELECT   = --profile $(PROFILE) --figures $(FIGURES) $(if $(ANEW),--train-anew)
 
 # The environment is stamped with the content of what it was built from, not with a time.
 LOCK     = requirements.lock
@@ -19,7 +19,7 @@ BUILT    = cksum < $(LOCK)
 all: env  ## reproduce: train the runs, execute the notebooks, render the report, compare with the reference
 	@$(RUN) all $(SELECT) --version $(VERSION)
 
-runs: env  ## train only the runs that are missing
+runs: env  ## make only the runs and measurements that are missing
 	@$(RUN) run $(SELECT)
 
 figures: env  ## execute only the notebooks whose inputs changed
@@ -35,12 +35,13 @@ status: env  ## what is ready and what is missing
 	@$(RUN) status $(SELECT) --version $(VERSION)
 
 test: env lint  ## lint, the unit tests and the whole pipeline on the smoke profile
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-lint: env  ## ruff and the layer contract
+lint: env  ## ruff, the layer contract, the types of the library
 	@$(BIN)/ruff check trajreg tests benchmarks notebooks
 	@$(BIN)/ruff format --check trajreg tests benchmarks
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/mypy
 
 lab: env  ## open JupyterLab on the notebooks
 	@$(BIN)/jupyter lab --notebook-dir .

@@ -10,23 +10,21 @@ for γ of epochs and of the run, and how many steps have a gap that is not posit
 import argparse
 import statistics
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from recording import first_run
 
 from trajreg.data.load import load
+from trajreg.measures.regularity import Recording, Regularity
 from trajreg.metrics.aggregate import over_stretches
 from trajreg.metrics.regularity import regularity
-from trajreg.studies.params import figure_files, load_figure
+from trajreg.training.loop import train
 from trajreg.training.optimum import endpoint_eval_losses, endpoint_losses
 from trajreg.training.session import Session
 from trajreg.training.spec import TrainSpec
-from trajreg.trajectory.recorder import TrajectoryRecorder
 from trajreg.trajectory.trajectory import Trajectory
-
-PARAMS = Path(__file__).resolve().parent.parent / "params"
 
 
 def timed(work):
@@ -39,14 +37,10 @@ def timed(work):
 def trained(spec: TrainSpec) -> tuple[Session, Trajectory, float]:
     """A finished training, its trajectory and the seconds it took, with the recording."""
     session = Session(spec, load(spec.data))
-    recorder = TrajectoryRecorder(session.weights, num_steps=spec.num_epochs * session.steps_per_epoch)
-
-    def work() -> None:
-        with session.running():
-            session.fit(recorder, lambda epoch, loss: None, [], lambda epoch, row: None)
-
-    _, seconds = timed(work)
-    return session, recorder.finish(), seconds
+    recording = Recording(Regularity(), session)
+    _, seconds = timed(lambda: train(session, [recording]))
+    trajectory, _ = recording.finish()
+    return session, trajectory, seconds
 
 
 def table(trajectory: Trajectory, optimal_loss: np.ndarray) -> pd.DataFrame:
@@ -98,8 +92,7 @@ if __name__ == "__main__":
     options = parser.parse_args()
     torch.set_num_threads(1)
     for figure in ("fig02", "fig04"):
-        (path,) = figure_files(PARAMS, "digits", [figure]).values()
-        base = load_figure(path).trainings()[0]
+        base = first_run(figure)
         base = base.model_copy(update={"num_epochs": options.epochs or base.num_epochs})
         rows = [compare(base.model_copy(update={"seed": seed})) for seed in range(options.seeds)]
         print(

@@ -25,66 +25,59 @@ import statistics
 import subprocess
 import sys
 import time
-from contextlib import nullcontext
 from pathlib import Path
 
 import torch
 
 from trajreg.data.load import load
-from trajreg.models.build import build
+from trajreg.measures import passes
+from trajreg.measures.regularity import Recording, Regularity
 from trajreg.studies.params import figure_files, load_figure
-from trajreg.training.evaluate import loss_function
+from trajreg.training.session import Session
 from trajreg.training.spec import TrainSpec
-from trajreg.trajectory.recorder import TrajectoryRecorder
 
 PARAMS = Path(__file__).resolve().parent.parent / "params"
 ESTIMATORS = (None, "store", "epoch", "sketch")
 
 
 class Run:
-    """A training from scratch that goes on by an epoch at a time, recorded or not; the net is the spec's."""
+    """A training from its start that goes on by an epoch at a time, watched by a recording or not."""
 
-    def __init__(self, spec: TrainSpec, data, estimator: str | None, num_epochs: int):
-        torch.manual_seed(0)
-        self.spec, self.data = spec, data
-        self.model = build(spec.model, data.input_shape, data.num_classes)
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=spec.optimizer.lr)
-        self.steps = len(data.train_inputs) // spec.batch_size
-        self.recorder = estimator and TrajectoryRecorder(
-            self.model.parameters(), estimator, num_steps=num_epochs * self.steps, steps_per_epoch=self.steps
-        )
+    def __init__(self, spec: TrainSpec, data, estimator: str | None):
+        self.session = Session(spec, data)
+        self.observers = [Recording(Regularity(estimator=estimator), self.session)] if estimator else []
 
     def epoch(self) -> float:
         """Processor seconds of the next epoch."""
-        loss_of, data = loss_function(self.data.task), self.data
-        order = torch.randperm(len(data.train_inputs))[: self.steps * self.spec.batch_size]
-        started = time.process_time()
-        for batch in order.view(self.steps, -1):
-            loss = loss_of(self.model(data.train_inputs[batch]), data.train_targets[batch])
-            self.optimizer.zero_grad()
-            loss.backward()
-            with self.recorder.step(loss, lr=self.spec.optimizer.lr) if self.recorder else nullcontext():
-                self.optimizer.step()
-        return time.process_time() - started
+        with self.session.running():
+            started = time.process_time()
+            self.session.run_epoch(self.observers)
+            return time.process_time() - started
 
     def finish(self) -> float:
         """Processor seconds of the reduction and the table."""
         started = time.process_time()
-        if self.recorder:
-            self.recorder.finish().regularity()
+        for observer in self.observers:
+            trajectory, optimal_loss = observer.finish()
+            trajectory.regularity(optimal_loss)
         return time.process_time() - started
+
+
+def first_run(figure: str) -> TrainSpec:
+    """The training of a figure's first variant and seed, as the digits profile has it."""
+    (path,) = figure_files(PARAMS, "digits", [figure]).values()
+    return load_figure(path).wanted()[0].spec
 
 
 def measure(figure: str, num_epochs: int, passes: int) -> None:
     """Print a line an estimator for the first variant of a figure."""
-    (path,) = figure_files(PARAMS, "digits", [figure]).values()
-    spec = load_figure(path).trainings()[0]
+    spec = first_run(figure).model_copy(update={"num_epochs": num_epochs})
     data = load(spec.data)
-    Run(spec, data, "sketch", 1).epoch()  # warms up
+    Run(spec, data, "sketch").epoch()  # warms up
     epochs = {estimator: [] for estimator in ESTIMATORS}
     ends = {estimator: [] for estimator in ESTIMATORS}
     for _ in range(passes):
-        runs = {estimator: Run(spec, data, estimator, num_epochs) for estimator in ESTIMATORS}
+        runs = {estimator: Run(spec, data, estimator) for estimator in ESTIMATORS}
         for turn in range(num_epochs):
             for place in range(len(ESTIMATORS)):  # who comes first changes
                 estimator = ESTIMATORS[(turn + place) % len(ESTIMATORS)]
@@ -92,7 +85,7 @@ def measure(figure: str, num_epochs: int, passes: int) -> None:
         for estimator, run in runs.items():
             ends[estimator].append(run.finish() / num_epochs)
     bare = statistics.median(epochs[None])
-    print(f"{figure} {spec.model.name}: {1e3 * bare / run.steps:.2f} ms a step without recording")
+    print(f"{figure} {spec.model.name}: {1e3 * bare / run.session.steps_per_epoch:.2f} ms a step without recording")
     for estimator in ESTIMATORS[1:]:
         ratios = [one / without for one, without in zip(epochs[estimator], epochs[None], strict=True)]
         low, median, high = statistics.quantiles(ratios, n=4)
@@ -105,15 +98,13 @@ def measure(figure: str, num_epochs: int, passes: int) -> None:
 
 def peak_memory() -> None:
     """Train the run with the most stored bytes in this process and print its peak memory."""
-    from trajreg.training.loop import train
-
     torch.set_num_threads(1)
     figures = [load_figure(path) for path in figure_files(PARAMS, "digits").values()]
-    specs = [spec for figure in figures for spec in figure.trainings() if spec.seed == 0]
-    spec = max((spec for spec in specs if spec.model.name == "vgg16"), key=lambda spec: spec.num_epochs)
-    train(spec, load(spec.data))
+    wanted = [one for figure in figures for one in figure.wanted() if one.spec.model.name == "vgg16"]
+    one = max(wanted, key=lambda one: one.spec.num_epochs)
+    passes.measure(one.spec, load(one.spec.data), dict(one.measures))
     print(
-        f"peak memory of a worker ({spec.model.name}): {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB"
+        f"peak memory of a worker ({one.spec.model.name}): {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB"
     )
 
 

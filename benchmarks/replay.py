@@ -12,19 +12,17 @@ import statistics
 import tempfile
 import time
 from functools import partial
-from pathlib import Path
 
 import torch
+from recording import first_run
 
 from trajreg.data.load import load
-from trajreg.studies.params import figure_files, load_figure
-from trajreg.training.replay import Replayer, train_with_snapshots
+from trajreg.measures.passes import replay_stretch, stretches, together
+from trajreg.measures.regularity import Regularity
+from trajreg.training.loop import Trained, train
 from trajreg.training.session import Session
 from trajreg.training.snapshots import Snapshots
-from trajreg.training.spec import RecordSpec, TrainSpec
-from trajreg.trajectory.replay import StepLog
-
-PARAMS = Path(__file__).resolve().parent.parent / "params"
+from trajreg.training.spec import TrainSpec
 
 
 def seconds(work, device: str) -> float:
@@ -37,41 +35,32 @@ def seconds(work, device: str) -> float:
     return clock() - started
 
 
-def plain(spec: TrainSpec, data) -> None:
-    """Train, keep nothing but losses."""
-    session = Session(spec, data)
-    with session.running():
-        session.fit(StepLog(), lambda epoch, loss: None, [], lambda epoch, row: None)
-
-
 def round_of(spec: TrainSpec, data) -> dict[str, float]:
     """Seconds of each kind of work, once."""
-    endpoint = spec.model_copy(update={"record": RecordSpec(estimator="replay", optimum="endpoint")})
+    zero, endpoint = (Regularity(estimator="replay", optimum=optimum) for optimum in ("zero", "endpoint"))
     with tempfile.TemporaryDirectory() as folder:
-        snapshots = Snapshots(folder)
-        before = seconds(lambda: plain(spec, data), spec.device)
+        snapshots, found = Snapshots(folder), []
+        before = seconds(lambda: train(Session(spec, data)), spec.device)
         times = {
             "train with snapshots": seconds(
-                lambda: train_with_snapshots(spec, data, snapshots, _quiet, _quiet), spec.device
+                lambda: found.append(train(Session(spec, data), snapshots=snapshots)), spec.device
             ),
         }
-        for name, one in (("replay", spec), ("replay, endpoint", endpoint)):
-            replays = []
-            run_again = partial(_replay_all, one, data, snapshots, replays)
-            times[name] = seconds(run_again, spec.device)
-            assert all(replayed.exact for replayed in replays), "a replay did not land on its snapshot"
-    times["train"] = (before + seconds(lambda: plain(spec, data), spec.device)) / 2  # the machine's speed drifts
+        for name, measure in (("replay", zero), ("replay, endpoint", endpoint)):
+            times[name] = seconds(partial(_replay_all, spec, data, measure, found[0], snapshots), spec.device)
+    times["train"] = (
+        before + seconds(lambda: train(Session(spec, data)), spec.device)
+    ) / 2  # the machine's speed drifts
     times["snapshots and replay"] = times["replay"] + times["train with snapshots"] - times["train"]
     return times
 
 
-def _quiet(*words) -> None:
-    """Neither progress nor announcement."""
-
-
-def _replay_all(spec: TrainSpec, data, snapshots: Snapshots, replays: list) -> None:
-    replayer = Replayer(spec, data, snapshots)
-    replays += [replayer.replay(epoch) for epoch in spec.replayed_epochs()]
+def _replay_all(spec: TrainSpec, data, measure: Regularity, trained: Trained, snapshots: Snapshots) -> None:
+    """Every epoch from its snapshot, as one worker does it; raises where one does not land."""
+    session, measures = Session(spec, data), {"regularity": measure}
+    pieces = stretches(session, measures, snapshots.numbers())
+    parts = [replay_stretch(session, measures, trained, snapshots, piece) for piece in pieces]
+    together(session, measures, trained, snapshots, parts)
 
 
 def measure(spec: TrainSpec, rounds: int) -> None:
@@ -97,7 +86,6 @@ if __name__ == "__main__":
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     options = parser.parse_args()
     torch.set_num_threads(1)
-    changes = {"num_epochs": options.epochs, "device": options.device, "record": RecordSpec(estimator="replay")}
+    changes = {"num_epochs": options.epochs, "device": options.device}
     for figure in ("fig02", "fig03", "fig04"):
-        (path,) = figure_files(PARAMS, "digits", [figure]).values()
-        measure(load_figure(path).trainings()[0].model_copy(update=changes), options.rounds)
+        measure(first_run(figure).model_copy(update=changes), options.rounds)

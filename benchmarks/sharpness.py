@@ -15,21 +15,18 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
+from recording import first_run
 from torch import nn
 
 from trajreg.data.load import load
 from trajreg.metrics.hessian import Batches, Hessian, LossFunction
 from trajreg.metrics.sharpness import sharpness
-from trajreg.studies.params import figure_files, load_figure
-from trajreg.training.evaluate import loss_function
+from trajreg.training.loop import train
 from trajreg.training.session import Session
-from trajreg.trajectory.recorder import TrajectoryRecorder
 
-PARAMS = Path(__file__).resolve().parent.parent / "params"
 NUM_SAMPLES, TRIALS = 256, 7
 
 
@@ -45,13 +42,9 @@ def seconds(work: Callable[[], object]) -> float:
 
 def trained(num_epochs: int) -> Session:
     """The first net of figure 2 after so many epochs."""
-    (path,) = figure_files(PARAMS, "digits", ["fig02"]).values()
-    spec = load_figure(path).trainings()[0].model_copy(update={"num_epochs": num_epochs})
+    spec = first_run("fig02").model_copy(update={"num_epochs": num_epochs})
     session = Session(spec, load(spec.data))
-    recorder = TrajectoryRecorder(session.weights, "epoch", steps_per_epoch=session.steps_per_epoch)
-    with session.running():
-        session.fit(recorder, lambda epoch, loss: None, [], lambda epoch, row: None)
-    recorder.close()
+    train(session)
     return session
 
 
@@ -69,7 +62,7 @@ if __name__ == "__main__":
     options = parser.parse_args()
     torch.set_num_threads(1)
     session = trained(options.epochs)
-    model, loss_fn = session.model, loss_function("classification")
+    model, loss_fn = session.model, session.task.loss
     inputs, targets = (one[:NUM_SAMPLES] for one in (session.data.train_inputs, session.data.train_targets))
     batches = list(zip(inputs.split(options.batch), targets.split(options.batch), strict=True))
     hessian = Hessian(model, loss_fn, batches)

@@ -34,13 +34,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from projections import CONSTRUCTIONS, gaussian
-from recording import PARAMS
+from recording import first_run
 
 from trajreg.data.load import load
 from trajreg.models.build import build
 from trajreg.plots.style import palette, save_figure, use_style
-from trajreg.studies.params import figure_files, load_figure
-from trajreg.training.evaluate import loss_function
+from trajreg.training.tasks import TASKS
 from trajreg.trajectory.parameters import Weights
 from trajreg.trajectory.projection import Projection
 from trajreg.trajectory.recorder import TrajectoryRecorder
@@ -51,8 +50,7 @@ NUM_SKETCH, PER_EPOCH, EPOCHS = 8192, 28, 6
 
 def digits_resnet():
     """The first variant of figure 2 and its data."""
-    (path,) = figure_files(PARAMS, "digits", ["fig02"]).values()
-    spec = load_figure(path).trainings()[0]
+    spec = first_run("fig02")
     return spec, load(spec.data)
 
 
@@ -61,7 +59,7 @@ def iterates() -> torch.Tensor:
     spec, data = digits_resnet()
     torch.manual_seed(0)
     model = build(spec.model, data.input_shape, data.num_classes)
-    optimizer, loss_of = torch.optim.SGD(model.parameters(), lr=spec.optimizer.lr), loss_function(data.task)
+    optimizer, loss_of = torch.optim.SGD(model.parameters(), lr=spec.optimizer.lr), TASKS[data.task].loss
     recorder = TrajectoryRecorder(model.parameters())
     for _ in range(EPOCHS):
         for batch in torch.randperm(len(data.train_inputs))[: PER_EPOCH * 50].view(PER_EPOCH, 50):

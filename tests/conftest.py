@@ -1,9 +1,13 @@
 """A copy of the project in which tests may run the pipeline, spoil things and repair them."""
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+
+# as workers have it: sums over more threads have other last bits, and nets of this size are slower with them
+os.environ["OMP_NUM_THREADS"] = "1"
 
 ROOT = Path(__file__).resolve().parent.parent
 

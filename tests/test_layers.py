@@ -4,6 +4,7 @@ import ast
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MAX_FILE_LINES = 250
 MAX_FUNCTION_LINES = 40
+# functions that pass options on to a library: torchvision, jinja2
+PASS_ON = {("data/vision.py", "_downloaded"), ("report/render.py", "_environment")}
 DOCUMENTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -79,6 +82,34 @@ def test_files_and_functions_are_small(path):
     source = path.read_text(encoding="utf-8")
     assert len(source.splitlines()) <= MAX_FILE_LINES
     assert long_functions(source) == {}
+
+
+def test_types_are_strict():
+    """What is not strict concerns packages without types only."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mypy"]
+    assert (settings["strict"], settings["files"]) == (True, ["trajreg"])
+    assert {name for name, value in settings.items() if value is False} == {
+        "warn_return_any",
+        "disallow_subclassing_any",
+        "disallow_untyped_calls",
+    }
+    assert "overrides" not in settings
+
+
+def test_functions_name_their_options():
+    """So that a wrong one is found where it is written; those that pass them on to a library are listed."""
+    found = {
+        (path.relative_to(ROOT / "trajreg").as_posix(), node.name)
+        for path in (ROOT / "trajreg").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.args.kwarg
+    }
+    assert found == PASS_ON
+
+
+def test_planning_and_the_command_line_need_no_torch():
+    code = "import sys, trajreg.cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
 def test_a_long_function_is_found_and_a_long_docstring_is_free():

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -105,7 +106,7 @@ def test_nothing_changed_nothing_done(project):
     started = time.perf_counter()
     assert console.pipeline.all()
     assert time.perf_counter() - started < 5
-    assert "0 trained" in console.text
+    assert "0 made or measured" in console.text
     assert "0 drawn" in console.text
     assert "report:" not in console.text
     assert stamps(project) == before
@@ -116,7 +117,7 @@ def test_touching_redoes_nothing(project):
         os.utime(path)
     console = Console(project)
     assert console.pipeline.all()
-    assert "0 trained" in console.text
+    assert "0 made or measured" in console.text
     assert "0 drawn" in console.text
 
 
@@ -128,7 +129,7 @@ def test_editing_a_notebooks_plot_code_redraws_that_figure_only(project):
     )
     console = Console(project)
     assert console.pipeline.all()
-    assert "0 trained" in console.text
+    assert "0 made or measured" in console.text
     assert "1 drawn" in console.text
     assert "fig04" in console.text
 
@@ -143,7 +144,7 @@ def test_editing_params_redoes_what_depends_on_them(project):
     edit(project / "params" / "smoke" / "fig04_vgg_batchnorm.yaml", "seeds: 2", "seeds: 3")
     console = Console(project)
     assert console.pipeline.all()
-    assert "2 trained" in console.text
+    assert "2 made or measured" in console.text
     assert "1 drawn" in console.text
 
 
@@ -172,7 +173,7 @@ def test_a_corrupt_run_is_trained_again_and_its_figure_comes_out_the_same(projec
     (runs / name / "steps.parquet").write_bytes(b"")
     console = Console(project)
     assert console.pipeline.all()
-    assert "1 trained" in console.text
+    assert "1 made or measured" in console.text
     assert (runs / "corrupt" / name).is_dir()
 
 
@@ -206,6 +207,54 @@ def test_results_are_compared_with_the_newest_reference(project):
     assert re.search(r"fig04, .*: final_train_loss = .* in the reference, allowed is ±", console.text)
 
 
+def test_a_figure_that_only_one_tree_has_is_no_agreement(project):
+    local, reference = (project / "results" / "smoke" / version / "provenance" for version in ("local", "v1"))
+    shutil.copytree(local.parent, reference.parent)
+    (local / "fig04.json").unlink()
+    (reference / "fig02.json").unlink()
+    console = Console(project)
+    assert not console.pipeline.verify()
+    assert "DIFFERS: fig04: missing or changed since it was made in local" in console.text
+    assert "DIFFERS: fig02: missing or changed since it was made in v1" in console.text
+    console = Console(project, figures=["fig04"])
+    assert not console.pipeline.verify()
+    assert "fig02" not in console.text
+
+
+def test_where_every_figure_was_altered_the_report_says_so_and_has_no_verdict(project):
+    tree = project / "results" / "smoke" / "local"
+    edit(tree / "claims" / "fig04.csv", "inconclusive", "replicated")
+    for figure in FIGURES:
+        (tree / "figures" / f"{figure}.svg").unlink()
+    Console(project).pipeline.report()
+    assert len((tree / "claims.csv").read_text().splitlines()) == 1
+    index = (tree / "index.html").read_text()
+    assert index.count("Not to be believed") >= len(FIGURES)
+    for figure in FIGURES:
+        assert f"figures/{figure}.svg was deleted since the figure was made" in index
+    assert set(re.findall(r'<span class="big">(\d+)</span>', index)) == {"0"}
+    assert "claims/fig04.csv was changed since the figure was made" in (tree / "pages" / "fig04.html").read_text()
+
+
+def test_a_stored_training_that_comes_out_otherwise_is_trained_anew_only_when_asked(project, monkeypatch, capsys):
+    monkeypatch.chdir(project)
+    edit(project / "params" / "smoke" / "fig01_illustration.yaml", "estimator: store,", "optimum: endpoint,")
+    name = ResultsTree(project / "results" / "smoke" / "local").provenance("fig01")["runs"][0]
+    manifest = project / "results" / "smoke" / "runs" / name / "manifest.json"
+    known = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(known | {"landings": ["0" * 64, *known["landings"][1:]]}))
+    command = ["run", "--profile", "smoke", "--figures", "fig01"]
+    assert main(command) == 1
+    shown = capsys.readouterr().out
+    assert "1 of 4 runs failed, the others are stored" in shown
+    assert f"run {name}: InputError: regularity-" in shown
+    assert "`--train-anew` (make … ANEW=1) sets such runs aside" in shown
+    assert main([*command, "--train-anew"]) == 0
+    assert "4 wanted, 1 made or measured, 3 were there" in capsys.readouterr().out
+    assert (manifest.parents[1] / "corrupt" / name).is_dir()
+    assert json.loads(manifest.read_text())["files"] == known["files"]
+
+
 def test_a_finished_reference_is_never_overwritten(project):
     assert Console(project, version="v1").pipeline.all()
     with pytest.raises(InputError, match="results/smoke/v1 is a finished reference and never overwritten"):
@@ -221,7 +270,9 @@ def test_status_and_why(project, monkeypatch, capsys):
     shown = capsys.readouterr().out
     assert f"run {name}, wanted by fig04: stored" in shown
     # the other seed and the random labels are equally near
-    assert re.search(r"spec.seed: 0 here, 1 there|spec.data.shuffle_targets: False here, True there", shown)
+    assert re.search(
+        r"spec.seed: its default here, 1 there|spec.data.shuffle_targets: its default here, True there", shown
+    )
     assert main(["diff", "local", "v7", "--profile", "smoke"]) == 2
     assert "results/smoke/v7 holds no finished figure" in capsys.readouterr().err
 

@@ -10,7 +10,7 @@ from trajreg.runs.study import project_folder
 
 COMMANDS = {
     "all": "train, draw, report and compare: what `make all` does",
-    "run": "train the runs that are missing",
+    "run": "make the runs and measurements that are missing",
     "figure": "execute the notebooks whose inputs changed",
     "report": "render the report from what is there",
     "verify": "compare a version with the newest committed reference",
@@ -25,7 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         figures = None if options.figures in (None, ["all"]) else options.figures
-        pipeline = Pipeline(project_folder(Path.cwd()), options.profile, options.version, figures, options.workers)
+        pipeline = Pipeline(
+            project_folder(Path.cwd()), options.profile, options.version, figures, options.workers, options.train_anew
+        )
         if options.command == "why":
             well = pipeline.why(options.run)
         elif options.command == "diff":
@@ -50,6 +52,11 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--version", default="local", help="a results tree of the profile (default: local)")
         command.add_argument("--figures", nargs="+", metavar="FIG", help="fig04 fig05 … (default: all)")
         command.add_argument("--workers", type=_positive, help="processes (default: one a core, or one a GPU)")
+        command.add_argument(
+            "--train-anew",
+            action="store_true",
+            help="where a stored training does not come out as stored, make it anew",
+        )
         if name == "why":
             command.add_argument("run", help="a fingerprint, or its beginning")
         if name == "diff":

@@ -2,7 +2,7 @@
 
 import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,10 +11,11 @@ from typing import Any
 
 from trajreg.errors import InputError
 from trajreg.files import write_json
-from trajreg.runs.fingerprint import differences, fingerprint, identity
+from trajreg.runs.fingerprint import differences, identity
 from trajreg.runs.keys import digest, library_files
 from trajreg.runs.launch import RunsFailed, launch
 from trajreg.runs.notebooks import FigureJob, execute_notebook
+from trajreg.runs.plan import each_once
 from trajreg.runs.provenance import machine, num_cores, source
 from trajreg.runs.store import RunStore
 from trajreg.runs.tree import ResultsTree, is_reference, newest_reference
@@ -30,6 +31,7 @@ class Pipeline:
     version: str = "local"
     figures: list[str] | None = None
     workers: int | None = None
+    anew: bool = False
     say: Callable[[str], None] = field(default=lambda line: print(line, flush=True))
 
     @cached_property
@@ -61,22 +63,22 @@ class Pipeline:
         return well
 
     def run(self) -> bool:
-        """Train the runs that are missing, each once however many figures want it."""
-        specs = [spec for job in self.jobs for spec in job.figure.trainings()]
-        total = len({fingerprint(spec) for spec in specs})
+        """Make the runs and measurements that are missing, each once however many figures want it."""
+        wanted = [one for job in self.jobs for one in job.figure.wanted()]
+        total = len(each_once(wanted))
         try:
-            trained = launch(specs, self.store, self.workers)
+            made = launch(wanted, self.store, self.workers, self.anew)
         except RunsFailed as error:
             self.say(f"error: {error}")
             return False
-        self.say(f"runs: {total} wanted, {trained} trained, {total - trained} were there")
+        self.say(f"runs: {total} wanted, {made} made or measured, {total - made} were there")
         return True
 
     def figure(self) -> bool:
         """Execute the notebooks whose figure is not in the tree as it would come out now."""
         self._refuse_finished_reference()
         todo = [job for job in self.jobs if not job.is_ready()]
-        lacking = [job for job in todo if any(self.store.load(name) is None for name in job.fingerprints())]
+        lacking = [job for job in todo if not job.are_runs_there()]
         for job in lacking:
             self.say(
                 f"error: {job.figure.figure} is left out: some of its runs are missing (`make runs PROFILE={self.profile}`)"
@@ -86,7 +88,7 @@ class Pipeline:
         self.say(f"figures: {len(self.jobs)} wanted, {len(todo) - len(failures)} drawn, {len(failures)} failed")
         return not failures and not lacking
 
-    def _execute(self, jobs: list[FigureJob]):
+    def _execute(self, jobs: list[FigureJob]) -> Iterator[dict[str, Any]]:
         if not jobs:
             return
         context = multiprocessing.get_context("spawn")
@@ -108,9 +110,9 @@ class Pipeline:
         """Render the report and write the manifest, unless both are there for just these figures."""
         from trajreg.report.render import render  # imports nbconvert and jinja2: only where something is rendered
 
-        figures = {figure: self.tree.provenance(figure) for figure in self.tree.figures()}
+        figures = {name: known for name in self.tree.figures() for known in [self.tree.provenance(name)] if known}
         failed = {path.name: path.read_text() for path in sorted((self.tree.root / "failed").glob("*.json"))}
-        if not figures and not failed:
+        if not failed and not any((self.tree.root / "provenance").glob("*.json")):
             raise InputError(
                 f"nothing to report in {self._shown(self.tree.root)}: run `make all PROFILE={self.profile}` first"
             )
@@ -162,7 +164,7 @@ class Pipeline:
 
     def why(self, run: str) -> bool:
         """Say why a run is wanted, and which part of its identity sets it apart from the nearest stored one."""
-        wanted = {fingerprint(spec): spec for job in self.jobs for spec in job.figure.trainings()}
+        wanted = {name: one.spec for job in self.jobs for name, one in each_once(job.figure.wanted()).items()}
         matches = [name for name in wanted if name.startswith(run)]
         if len(matches) != 1:
             raise InputError(
@@ -171,12 +173,13 @@ class Pipeline:
         name, spec = matches[0], wanted[matches[0]]
         users = [job.figure.figure for job in self.jobs if name in job.fingerprints()]
         self.say(f"run {name}, wanted by {', '.join(users)}: {'stored' if self.store.load(name) else 'not stored'}")
-        others = [self.store.load(other) for other in self.store.fingerprints() if other != name]
+        others = [self.store.get(other) for other in self.store.fingerprints() if other != name]
         if others:
             nearest = min(others, key=lambda other: len(differences(identity(spec), other.manifest["identity"])))
             self.say(f"nearest stored run: {nearest.folder.name}")
             for key, here, there in differences(identity(spec), nearest.manifest["identity"]):
-                self.say(f"  {key}: {here!r} here, {there!r} there")
+                shown = ["its default" if value is None else repr(value) for value in (here, there)]
+                self.say(f"  {key}: {shown[0]} here, {shown[1]} there")
         return True
 
     def _compare(self, tree: ResultsTree, reference: ResultsTree) -> bool:
@@ -193,7 +196,7 @@ class Pipeline:
         )
         return not result.problems
 
-    def _manifest(self, key: str, figures: dict[str, dict]) -> dict[str, Any]:
+    def _manifest(self, key: str, figures: dict[str, dict[str, Any]]) -> dict[str, Any]:
         return {
             "profile": self.profile,
             "version": self.version,
@@ -213,7 +216,8 @@ class Pipeline:
 
         from trajreg.studies.claims import describe_rule
 
-        ledgers = [pd.read_csv(self.tree.root / "claims" / f"{figure}.csv") for figure in self.tree.figures()]
+        paths = [self.tree.root / "claims" / f"{figure}.csv" for figure in self.tree.figures()]
+        ledgers = [pd.read_csv(path) for path in paths if path.exists()]  # a notebook may have saved none
         ledgers = [table for table in ledgers if len(table)]
         return describe_rule(pd.concat(ledgers) if ledgers else pd.DataFrame())
 

@@ -1,9 +1,9 @@
 """The base of every spec: frozen, strict, and with one-line errors."""
 
 from collections.abc import Iterator
-from typing import Any, Self, get_args
+from typing import Annotated, Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from trajreg.errors import InputError
@@ -21,6 +21,12 @@ class Spec(BaseModel):
         Raises InputError with one line a problem, each naming `where` (a file, say), the key, the value and what is allowed.
         """
         return parse_as(cls, values, where)
+
+
+class Every(Spec):
+    """Every k: after k, 2k … epochs or, where counting begins with the first, epochs 1, 1 + k …"""
+
+    every: Annotated[int, Field(ge=1)]
 
 
 class NamedSpec(Spec):

@@ -85,11 +85,11 @@ def test_any_column_of_epochs_can_be_a_panel():
 
 
 def test_a_measure_brings_its_own_panel():
-    column = Column("sharpness", "sharpness", unit="largest eigenvalue", scale="log", baseline=1.0)
+    column = Column("flatness", "flatness", unit="largest eigenvalue", scale="log", baseline=1.0)
     columns = Columns(epochs=(column,)) + COLUMNS
     runs = [replace(one, epochs=one.epochs.assign(sharpness=2.0), columns=columns) for one in norms()]
-    panel = training_panels(runs, panels=["train_loss", "sharpness"]).axes[1]
-    assert (panel.get_title(), panel.get_ylabel(), panel.get_yscale()) == ("sharpness", "largest eigenvalue", "log")
+    panel = training_panels(runs, panels=["train_loss", "flatness"]).axes[1]
+    assert (panel.get_title(), panel.get_ylabel(), panel.get_yscale()) == ("flatness", "largest eigenvalue", "log")
     assert [1.0, 1.0] in [list(line.get_ydata()) for line in panel.lines]
 
 
@@ -128,7 +128,9 @@ def test_paths_in_the_plane_start_and_end_where_the_run_did():
     steps = pd.DataFrame({"step": [0, 1], "gamma": [1.0, 0.5]})
     settings = {"data.eigenvalues": [1.0, 18.0]}
     tables = lambda measure, name: steps  # noqa: E731
-    one = Run("curvatures 1, 18", settings, 0, "f", False, steps, {"gamma": 0.7}, COLUMNS, tables, lambda: path)
+    one = Run(
+        "curvatures 1, 18", settings, 0, "f", False, steps, {"gamma": 0.7}, COLUMNS, tables, lambda measure, name: path
+    )
     figure = plane_panels([one], minimiser=np.ones(2))
     np.testing.assert_array_equal(figure.axes[0].lines[0].get_xydata(), path)
     assert "γ = 0.70 over the run" in figure.axes[0].get_title()

@@ -5,11 +5,13 @@ import pytest
 
 from trajreg.plots.null_panels import null_panels
 from trajreg.runs.execute import execute
+from trajreg.runs.fingerprint import fingerprint
 from trajreg.runs.study import Study
 from trajreg.studies.null_table import null_epochs
 
 PARAMETERS = {
-    "figure": "fig02", "title": "t", "caption": "c", "status": "paper", "seeds": 2, "random_label_seeds": 1, "claims": [],
+    "figure": "fig02", "title": "t", "caption": "c", "status": "paper", "seeds": 2, "random_label_seeds": 1,
+    "measures": {"regularity": {}}, "claims": [],
     "base": {
         "data": {"name": "digits10", "num_train": 40, "num_test": 10}, "model": {"name": "mlp", "hidden": [8]},
         "optimizer": {"name": "sgd", "lr": 0.05}, "batch_size": 10, "num_epochs": 3,
@@ -22,13 +24,9 @@ def study(tmp_path, **changes):
     """A study whose runs are all trained, in this process."""
     paths = {"runs_dir": str(tmp_path / "runs"), "output_dir": str(tmp_path / "results")}
     made = Study(PARAMETERS | paths | changes)
-    for spec in made.figure.trainings():
-        execute(spec, made.store)
+    for one in made.figure.wanted():
+        execute(fingerprint(one.spec), one, made.store)
     return made
-
-
-def recorded(**record):
-    return {"base": PARAMETERS["base"] | {"record": record}}
 
 
 def test_runs_are_on_true_labels_and_null_runs_on_random_ones(tmp_path):
@@ -49,7 +47,7 @@ def test_without_random_labels_there_are_no_null_runs(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("record", "knows_updates"),
+    ("options", "knows_updates"),
     [
         ({"estimator": "store"}, True),
         ({"estimator": "sketch", "num_sketch": 64}, True),
@@ -59,8 +57,8 @@ def test_without_random_labels_there_are_no_null_runs(tmp_path):
         ({"estimator": "replay", "epochs": [1]}, False),
     ],
 )
-def test_every_estimator_has_its_nulls_or_says_that_they_are_not_known(tmp_path, record, knows_updates):
-    made = study(tmp_path, **recorded(**record))
+def test_every_estimator_has_its_nulls_or_says_that_they_are_not_known(tmp_path, options, knows_updates):
+    made = study(tmp_path, measures={"regularity": options})
     runs, random_runs = made.runs(), made.null_runs()
     table = made.save_nulls(runs, random_runs)
     assert table["ratio"].notna().all()

@@ -54,6 +54,7 @@ def figure(seeds=5, claims=(), vary=None):
             "optimizer": {"name": "sgd", "lr": 0.1},
             "num_epochs": 3,
         },
+        "measures": {"regularity": {}},
         "vary": vary or {"model.norm": ["batch", "none"]},
         "seeds": seeds,
         "claims": [one.model_dump() for one in claims],
@@ -74,7 +75,7 @@ def fake_runs(figure, value, losses=lambda settings, seed: [1.0, 1.0, 1.0], dive
             {"gamma": value(variant.settings, seed)},
             columns=COLUMNS,
             tables=None,
-            iterates=None,
+            arrays=None,
         )
         for variant in figure.variants()
         for seed in range(figure.seeds)

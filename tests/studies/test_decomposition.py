@@ -18,7 +18,7 @@ CLAIM = {
     "treatment": {"model.norm": "batch"}, "control": {"model.norm": "none"},
 }  # fmt: skip
 VALUES = {
-    "figure": "fig04", "title": "t", "caption": "c", "status": "paper", "seeds": 5,
+    "figure": "fig04", "title": "t", "caption": "c", "status": "paper", "seeds": 5, "measures": {"regularity": {}},
     "claims": [CLAIM, CLAIM | {"id": "b", "metric": "cosine"}],
     "base": {"data": {"name": "digits10"}, "model": {"name": "vgg11"}, "optimizer": {"name": "sgd", "lr": 0.1}, "num_epochs": 3},
     "vary": {"model.name": ["vgg11", "vgg16"], "model.norm": ["batch", "none"]},

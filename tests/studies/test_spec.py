@@ -21,6 +21,8 @@ base:
   num_epochs: 3
 vary:
   model.norm: [batch, none]
+measures:
+  regularity: {estimator: store}
 seeds: 2
 claims:
   - {id: a, text: t, source: paper, metric: gamma, direction: higher, effect: ratio, smallest_effect: 1.1,
@@ -37,23 +39,23 @@ def write(tmp_path, old="", new=""):
 
 
 def test_1e_3_is_a_number(tmp_path):
-    assert load_figure(write(tmp_path)).trainings()[0].optimizer.lr == 0.001
+    assert load_figure(write(tmp_path)).wanted()[0].spec.optimizer.lr == 0.001
 
 
-def test_variants_and_trainings_are_the_grid_times_the_seeds(tmp_path):
+def test_variants_and_runs_are_the_grid_times_the_seeds(tmp_path):
     figure = load_figure(
         write(tmp_path, "  model.norm: [batch, none]", "  model.name: [vgg11, vgg16]\n  model.norm: [batch, none]")
     )
     labels = ["VGG-11, batch norm", "VGG-11, no batch norm", "VGG-16, batch norm", "VGG-16, no batch norm"]
     assert [variant.label for variant in figure.variants()] == labels
-    assert [spec.seed for spec in figure.trainings()] == [0, 1] * 4
+    assert [one.spec.seed for one in figure.wanted()] == [0, 1] * 4
 
 
-def test_random_labels_are_the_same_trainings_of_the_first_seeds(tmp_path):
+def test_random_labels_are_the_same_runs_of_the_first_seeds(tmp_path):
     figure = load_figure(write(tmp_path, "seeds: 2", "seeds: 2\nrandom_label_seeds: 1"))
-    true = [spec for spec in figure.trainings() if not spec.data.shuffle_targets]
-    random = figure.null_trainings()
-    assert [spec for spec in figure.trainings() if spec.data.shuffle_targets] == random
+    specs = [one.spec for one in figure.wanted()]
+    true = [spec for spec in specs if not spec.data.shuffle_targets]
+    random = [spec for spec in specs if spec.data.shuffle_targets]
     assert [(spec.model.norm, spec.seed) for spec in true] == [("batch", 0), ("batch", 1), ("none", 0), ("none", 1)]
     assert [(spec.model.norm, spec.seed) for spec in random] == [("batch", 0), ("none", 0)]
     for spec in random:
@@ -65,9 +67,9 @@ def test_random_labels_are_the_same_trainings_of_the_first_seeds(tmp_path):
     ]
 
 
-def test_without_random_labels_there_are_no_null_trainings(tmp_path):
+def test_without_random_labels_there_are_no_null_variants(tmp_path):
     figure = load_figure(write(tmp_path))
-    assert (figure.random_label_seeds, figure.null_variants(), figure.null_trainings()) == (0, [], [])
+    assert (figure.random_label_seeds, figure.null_variants(), len(figure.wanted())) == (0, [], 4)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +123,28 @@ def test_without_random_labels_there_are_no_null_trainings(tmp_path):
             r"claim a: treatment and control must give different",
         ),
         ("figure: fig04", "figure: fig05", r"figure = 'fig05' differs from the file's name"),
+        (
+            "regularity:",
+            "regularty:",
+            r"fig04_x.yaml: batch norm: measures.regularty is unknown, choose from regularity",
+        ),
+        ("estimator: store", "estimater: store", r"batch norm: measures.regularity: estimater is not a known key"),
+        ("estimator: store", "estimator: stor", r"measures.regularity: estimator = 'stor': input should be 'store', "),
+        ("estimator: store", "num_sketch: 8", r"measures.regularity: .*num_sketch needs estimator sketch or auto"),
+        (
+            "estimator: store",
+            "estimator: replay, epochs: [4]",
+            r"measures.regularity: epochs asks for 4, but this training has 3 epochs",
+        ),
+        ("{estimator: store}", "replay", r"measures.regularity = 'replay': input should be a valid dictionary"),
+        ("seeds: 2", "seeds: 2\nkeep_snapshots: {every: 0}", r"keep_snapshots.every = 0: .*greater than or equal to 1"),
+        ("seeds: 2", "seeds: 2\nkeep_snapshots: 2", r"keep_snapshots = 2: "),
+        ("base:\n", "base:\n  kind: walk\n", r"batch norm: base.kind = 'walk' is unknown, choose from training$"),
+        (
+            "measures:\n  regularity: {estimator: store}",
+            "measures: {}",
+            r"claim a: metric = 'gamma' is not measured in this figure, choose from .*final_test_loss",
+        ),
         ("title: t", "title: t\ntitle: u", r"not valid YAML: .*duplicate key"),
         ("title: t", "title: [t", r"fig04_x.yaml is not valid YAML"),
     ],
@@ -133,7 +157,7 @@ def test_bad_params_are_named(tmp_path, old, new, message):
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        ("{name: quadratic, eigenvalues: [1.0]}", "has no labels: quadratic"),
+        ("{name: quadratic, eigenvalues: [1.0]}", "has no labels"),
         ("{name: digits10, shuffle_targets: true}", "is trained on random labels already"),
     ],
 )
@@ -156,7 +180,7 @@ def test_every_profile_has_every_figure_and_loads(profile):
     files = figure_files(ROOT / "params", profile)
     assert list(files) == list(figure_files(ROOT / "params", "digits"))
     for path in files.values():
-        assert load_figure(path).trainings()
+        assert load_figure(path).wanted()
 
 
 def test_digits_has_enough_seeds_for_a_verdict():
@@ -168,7 +192,53 @@ def test_options_of_an_activation_can_be_varied(tmp_path):
     path = write(tmp_path, "{name: vgg11}", "{name: vgg11, activation: {name: leaky_relu}}")
     path.write_text(path.read_text().replace("vary:\n", "vary:\n  model.activation.slope: [0.01, 0.1]\n"))
     figure = load_figure(path)
-    activations = [variant.training.model.activation for variant in figure.variants()]
+    activations = [variant.spec.model.activation for variant in figure.variants()]
     assert activations[0] == "leaky_relu"  # the default
     assert activations[2].slope == 0.1
     assert figure.base["model"]["activation"] == {"name": "leaky_relu"}
+
+
+def plain(figure):
+    return figure.model_dump(mode="json")
+
+
+def test_options_of_a_measure_can_be_varied_and_nothing_is_rewritten(tmp_path):
+    path = write(tmp_path, "{estimator: store}", "{estimator: replay, epochs: [1]}")
+    path.write_text(path.read_text().replace("vary:\n", "vary:\n  measures.regularity.epochs: [[1], all]\n"))
+    figure = load_figure(path)
+    before = plain(figure)
+    epochs = [variant.measures["regularity"].epochs for variant in figure.variants()]
+    assert epochs == [(1,), (1,), "all", "all"]
+    wanted = figure.wanted()
+    assert len({one.spec for one in wanted}) == 4  # the same trainings, measured in two ways
+    assert len({name for one in wanted for name in one.measures}) == 2
+    assert plain(figure) == before
+
+
+def test_a_key_two_levels_deep_is_varied_without_rewriting_base(tmp_path):
+    path = write(tmp_path, "{name: vgg11}", "{name: vgg11, activation: {name: elu, alpha: 0.5}}")
+    path.write_text(path.read_text().replace("vary:\n", "vary:\n  model.activation.alpha: [0.1, 0.2]\n"))
+    figure = load_figure(path)
+    for _ in range(2):
+        assert [one.spec.model.activation.alpha for one in figure.variants()] == [0.1, 0.1, 0.2, 0.2]
+    assert figure.base["model"] == {"name": "vgg11", "activation": {"name": "elu", "alpha": 0.5}}
+
+
+def test_claims_are_about_what_is_measured(tmp_path):
+    columns = load_figure(write(tmp_path)).columns.claimable
+    assert "gamma" in columns
+    assert "final_test_loss" in columns
+    assert "gama" not in columns
+
+
+def test_a_measure_that_is_only_varied_counts(tmp_path):
+    path = write(tmp_path, "measures:\n  regularity: {estimator: store}", "measures: {}")
+    path.write_text(path.read_text().replace("vary:\n", "vary:\n  measures.regularity.optimum: [zero, endpoint]\n"))
+    assert "gamma" in load_figure(path).columns.claimable
+
+
+def test_keep_snapshots_goes_with_every_run(tmp_path):
+    assert {one.keep_snapshots for one in load_figure(write(tmp_path)).wanted()} == {None}
+    path = tmp_path / "params" / "mine" / "fig04_x.yaml"
+    path.write_text(path.read_text().replace("seeds: 2", "seeds: 2\nkeep_snapshots: {every: 2}"))
+    assert {one.keep_snapshots for one in load_figure(path).wanted()} == {2}

@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch import nn
 
+from trajreg.data.dataset import checksum
 from trajreg.errors import InputError
-from trajreg.training.snapshots import Snapshots, State, capture, restore
+from trajreg.training.snapshot_index import kept_numbers
+from trajreg.training.snapshots import Snapshots, capture, landing, reserve, restore
 
 OPTIMISERS = {
     "sgd": lambda weights: torch.optim.SGD(weights, lr=0.1),
@@ -41,6 +43,14 @@ class Net:
         return self.model, self.optimizer, self.order
 
 
+def same(one, other):
+    """Whether two states are the same bit by bit."""
+    tensors = one.tensors.keys() == other.tensors.keys() and all(
+        checksum(one.tensors[name]) == checksum(other.tensors[name]) for name in one.tensors
+    )
+    return tensors and one.plain == other.plain
+
+
 @pytest.fixture(autouse=True)
 def the_global_stream_comes_back():
     with torch.random.fork_rng():
@@ -58,7 +68,8 @@ def test_a_restored_training_goes_on_bit_by_bit(tmp_path, name, steps_before):
     other.steps(2)
     restore(snapshots.read(0), *other.parts())
     other.steps(5)
-    assert capture(*other.parts()).deviation(end) == 0
+    assert same(capture(*other.parts()), end)
+    assert landing(one.model) == landing(other.model)
 
 
 def test_a_snapshot_is_a_copy_that_training_does_not_move(tmp_path):
@@ -69,16 +80,21 @@ def test_a_snapshot_is_a_copy_that_training_does_not_move(tmp_path):
     assert all(torch.equal(before.tensors[name], kept[name]) for name in kept)
 
 
-def test_deviation_is_the_largest_difference_and_infinite_where_there_is_none():
-    def state(weight, stream=1, lr=0.1):
-        return State({"model.w": torch.tensor(weight), "random.torch": torch.tensor([stream])}, {"lr": lr})
-
-    one = state([1.0, 2.0])
-    assert one.deviation(state([1.0, 2.0])) == 0
-    assert one.deviation(state([1.25, 1.5])) == 0.5
-    for other in (state([1.0, 2.0], stream=2), state([1.0, 2.0], lr=0.2), state([1.0, float("nan")]), state([1.0])):
-        assert one.deviation(other) == float("inf")
-    assert state([0.0]).deviation(state([-0.0])) == float("inf")  # other bits: not the same
+def test_a_landing_tells_weights_and_buffers_bit_by_bit():
+    net = Net("sgd", 1).model
+    before, weight, mean = landing(net), net[0].weight.detach(), net[1].running_mean
+    assert landing(Net("adam", 1).model) == before
+    for tensor in (weight, mean):
+        kept = tensor.clone()
+        tensor.view(-1)[0] = torch.nextafter(tensor.view(-1)[0], torch.tensor(9.0))
+        assert landing(net) != before
+        tensor.copy_(kept)
+        assert landing(net) == before
+    weight.zero_()
+    zero = landing(net)
+    assert landing(net) != before
+    weight.neg_()
+    assert landing(net) != zero  # −0.0 has other bits
 
 
 def write_two(folder):
@@ -104,28 +120,27 @@ def test_one_changed_byte_is_noticed_and_the_file_named(tmp_path, suffix, positi
 
 def test_missing_snapshots_are_named(tmp_path):
     snapshots = write_two(tmp_path / "some")
-    with pytest.raises(
-        InputError, match=r"replay without snapshots: the one after epoch 2 is missing \(.*epoch-000002"
-    ):
+    with pytest.raises(InputError, match=r"the snapshot after epoch 2 is missing \(.*epoch-000002"):
         snapshots.read(2)
     (tmp_path / "some" / "epoch-000000.safetensors").unlink()
-    with pytest.raises(InputError, match="replay without snapshots: the one after epoch 0 is missing"):
+    with pytest.raises(InputError, match="the snapshot after epoch 0 is missing"):
         snapshots.read(0)
-    with pytest.raises(InputError, match="replay without snapshots"):
+    with pytest.raises(InputError, match="the snapshot after epoch 0 is missing"):
         Snapshots(tmp_path / "none").read(0)
+    assert Snapshots(tmp_path / "none").numbers() == []
 
 
 def test_a_snapshot_cut_short_does_not_count(tmp_path):
     snapshots = write_two(tmp_path)
     (tmp_path / "epoch-000002.safetensors").write_bytes(b"half")
-    assert snapshots.count() == 2
+    assert snapshots.numbers() == [0, 1]
     assert snapshots.log(1) == {"row": {"epoch": 1}}
 
 
 def test_an_unreadable_manifest_is_named(tmp_path):
     snapshots = write_two(tmp_path)
     (tmp_path / "manifest.json").write_text("{")
-    with pytest.raises(InputError, match=r"manifest.json is unreadable; delete the folder to train again"):
+    with pytest.raises(InputError, match=r"manifest.json is unreadable; delete the folder to make them again"):
         snapshots.read(0)
 
 
@@ -135,13 +150,52 @@ def test_no_pickle_is_on_the_disk(tmp_path):
     json.loads((tmp_path / "epoch-000001.json").read_text())
 
 
+def test_only_some_are_kept(tmp_path):
+    snapshots = write_two(tmp_path)
+    snapshots.write(2, snapshots.read(1))
+    snapshots.keep_only([0, 2, 7])
+    assert snapshots.numbers() == [0, 2]
+    assert (
+        sorted(path.name.partition(".")[0] for path in tmp_path.glob("epoch-*"))
+        == ["epoch-000000"] * 2 + ["epoch-000002"] * 2
+    )
+    snapshots.read(2)
+    with pytest.raises(InputError, match="the snapshot after epoch 1 is missing"):
+        snapshots.read(1)
+
+
+def test_they_move_in_one_piece_to_the_place_of_others(tmp_path):
+    snapshots, old = write_two(tmp_path / "new"), write_two(tmp_path / "old")
+    old.write(5, old.read(0))
+    before = snapshots.read(1)
+    snapshots.move(tmp_path / "old")
+    assert snapshots.folder == tmp_path / "old"
+    assert snapshots.numbers() == old.numbers() == [0, 1]
+    assert same(snapshots.read(1), before)
+    assert not (tmp_path / "new").exists()
+
+
+def test_deleted_ones_are_gone(tmp_path):
+    snapshots = write_two(tmp_path / "some")
+    snapshots.delete()
+    assert snapshots.numbers() == []
+    assert not snapshots.folder.exists()
+    snapshots.delete()
+
+
+@pytest.mark.parametrize(("every", "kept"), [(1, [0, 1, 2, 3, 4, 5]), (2, [0, 2, 4, 5]), (5, [0, 5]), (9, [0, 5])])
+def test_start_and_end_are_among_the_kept_ones(every, kept):
+    assert kept_numbers(5, every) == kept
+
+
 def test_the_disk_is_announced_and_refused_when_too_small(tmp_path, monkeypatch):
     said = []
-    Snapshots(tmp_path).reserve(31, 1000, said.append)
-    assert "31 epoch snapshots need 31,000 bytes" in said[0]
+    reserve(tmp_path / "run", 31, 1000, said.append)
+    assert "31 snapshots need up to 31,000 bytes" in said[0]
     usage = shutil.disk_usage(tmp_path)._replace(free=30_999)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     with pytest.raises(
-        InputError, match=r"31 epoch snapshots need 31,000 bytes, 30,999 are available in .*fewer epochs"
+        InputError, match=r"31 snapshots need up to 31,000 bytes, 30,999 are available in .*; keep fewer"
     ):
-        Snapshots(tmp_path).reserve(31, 1000, said.append)
+        reserve(tmp_path / "run", 31, 1000, said.append)
+    assert len(said) == 1

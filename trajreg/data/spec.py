@@ -25,7 +25,7 @@ class LabelledSpec(DatasetSpec):
 
     num_test: as num_train, for the test samples.
     shuffle_targets: deal the training targets (labels, or whole masks) to the training inputs in a random order, always the same, so
-    that they can only be learnt by heart (random labels; Zhang et al. 2017, arXiv 1611.03530, in the form that keeps the number of
+    that they can only be memorised (random labels; Zhang et al. 2017, arXiv 1611.03530, in the form that keeps the number of
     samples of each class). Test samples stay as they are.
     """
 

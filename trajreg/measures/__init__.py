@@ -1,1 +1,6 @@
-"""What can be known of a training: one measure a file, with its options, its observer and its columns."""
+"""What can be known of a training: one measure a file, with its options, its observer and its columns.
+
+- `measure`: what a measure is; `catalogue`: the measures by name; `epochs`: an option that measures share
+- `passes`: a training watched by measures, in the pass that trains it or by verified replay
+- the others: the measures
+"""

@@ -16,6 +16,10 @@ LossFunction = Callable[[Any, Any], torch.Tensor]
 Batches = Iterable[tuple[torch.Tensor, Any]]
 
 
+class NotFinite(InputError):
+    """The loss or a product with its Hessian is no finite number, as where a training diverges."""
+
+
 class Hessian:
     """H = ∇²L(θ) of L = Σ_b n_b ℓ_b / Σ_b n_b, the mean loss over all samples, n_b being the samples of batch b.
 
@@ -90,7 +94,7 @@ class Hessian:
         self.num_products += 1
         result = np.concatenate([(part / total).flatten().cpu().numpy() for part in sums])
         if not np.isfinite(result).all():
-            raise InputError("a product with the Hessian is not finite: the loss has no second derivative here")
+            raise NotFinite("a product with the Hessian is not finite: the loss has no second derivative here")
         return result
 
     def _loss(self, index: int, batch: Any) -> tuple[torch.Tensor, int]:
@@ -107,7 +111,7 @@ class Hessian:
         if not loss.requires_grad:
             raise InputError(f"the loss of batch {index} depends on no trainable parameter; was it detached?")
         if not torch.isfinite(loss):
-            raise InputError(f"the loss of batch {index} is {loss.item()}, should be finite")
+            raise NotFinite(f"the loss of batch {index} is {loss.item()}, should be finite")
         return loss, len(inputs)
 
     def _second_derivative(self, loss: torch.Tensor, direction: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:

@@ -20,7 +20,7 @@ from trajreg.studies.run import Run
 from trajreg.studies.tables import columns_of, epoch_table
 
 MOST_COMPANIONS = 4  # with more variants the companions would hide the lines
-PANELS = ("train_loss", "gamma", "cosine")  # what the paper shows, and what we hold against it
+PANELS = ("train_loss", "gamma", "cosine")  # what the paper shows, and what we compare it with
 WIDTH = 13 / 3  # of a panel, in inches
 
 

@@ -1,4 +1,4 @@
-"""γ against its nulls: a panel a variant, the measured γ in colour, what it is held against in grey."""
+"""γ against its nulls: a panel a variant, the measured γ in colour, what it is compared with in grey."""
 
 import math
 from typing import Any
@@ -41,8 +41,8 @@ def null_panels(runs: list[Run], random_runs: list[Run]) -> Figure:
     """A panel a variant, γ against epochs on an axis that is linear around 0 and logarithmic beyond.
 
     In colour, measured on true labels: the median over an epoch's steps (line) with their 5–95 % band, and the epoch's ratio of sums
-    (dashed). In grey what it is held against: random walks with the same step lengths and losses, and the same updates in another order
-    (mean over all orders), both ratios of sums from the smallest to the largest of the seeds, to be held against the dashed line; and
+    (dashed). In grey what it is compared with: random walks with the same step lengths and losses, and the same updates in another order
+    (mean over all orders), both ratios of sums from the smallest to the largest of the seeds, to be compared with the dashed line; and
     training on random labels, median and band over steps as in colour. Lines and bands over steps are medians over the seeds.
 
     Args:

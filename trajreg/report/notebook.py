@@ -21,7 +21,7 @@ def notebook_html(path: Path, *, alt: str) -> str:
     """The body of the notebook at `path`; `alt` describes its images."""
     import nbformat  # slow, and only a render needs it
 
-    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         cell.metadata["alt"] = alt
         if cell.cell_type == "markdown":
@@ -46,7 +46,7 @@ def _make_static(output: NotebookNode) -> None:
 def _exporter() -> HTMLExporter:
     from nbconvert import HTMLExporter  # a second to import, and only a render needs it
 
-    return HTMLExporter(  # type: ignore[no-untyped-call]
+    return HTMLExporter(
         template_name="basic",
         raw_template=Path(__file__).with_name("notebook.html").read_text(encoding="utf-8"),
         exclude_input_prompt=True,

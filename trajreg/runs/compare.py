@@ -16,7 +16,7 @@ ROW = ["claim", "where"]
 
 @dataclass
 class Comparison:
-    """What came out: `problems` make the comparison fail, `notes` do not; `num_compared` numbers were held against each other."""
+    """What came out: `problems` make the comparison fail, `notes` do not; `num_compared` numbers were compared."""
 
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -25,7 +25,7 @@ class Comparison:
 
 
 def compare(tree: ResultsTree, reference: ResultsTree, figures: list[str] | None = None) -> Comparison:
-    """Hold `tree` against `reference`, figure by figure: the figures asked for, or all that either has.
+    """Compare `tree` with `reference`, figure by figure: the figures asked for, or all that either has.
 
     A figure that only one of the two has, whole, is a problem. One whose runs are others (its params were changed) is noted and not
     compared; where nothing at all was compared, that is a problem. On the same hardware and versions the numbers of every run must be

@@ -25,7 +25,7 @@ def parameter_names(path: Path) -> list[str]:
     for cell in json.loads(path.read_text())["cells"]:
         if "parameters" in cell["metadata"].get("tags", ()):
             assigned = [node for node in ast.parse("".join(cell["source"])).body if isinstance(node, ast.Assign)]
-            return [target.id for node in assigned for target in node.targets]
+            return [target.id for node in assigned for target in node.targets if isinstance(target, ast.Name)]
     return []
 
 

@@ -1,136 +1,174 @@
-"""Train many runs: a pool of processes, one a core with one thread each (or one a GPU), and one progress display for all."""
+"""Make many runs: a pool of processes, one a core with one thread each (or one a GPU), and one progress display for all."""
 
 import multiprocessing
 import os
-import queue
 import shutil
-import sys
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+import signal
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 from trajreg.errors import InputError
-from trajreg.runs.fingerprint import fingerprint
+from trajreg.runs.display import Display, Sent
+from trajreg.runs.execute import execute
+from trajreg.runs.outcome import Room
+from trajreg.runs.plan import Todo, announcement, plan
 from trajreg.runs.provenance import num_cores
 from trajreg.runs.store import RunStore
-from trajreg.training.spec import TrainSpec
+from trajreg.studies.kinds import Wanted
 
-_events = None  # in a worker: the queue that the parent's display reads
+T = TypeVar("T")
+_events: Any = None  # in a worker: the queue that the parent's display reads
 
 
 class RunsFailed(RuntimeError):
     """Some runs raised; the others are stored. The message names each run and its error."""
 
 
-def missing(specs: list[TrainSpec], store: RunStore) -> dict[str, TrainSpec]:
-    """Fingerprint → spec of the runs that the store lacks, each once however many figures want it; corrupt ones are set aside."""
-    wanted = {fingerprint(spec): spec for spec in specs}
-    return {name: spec for name, spec in wanted.items() if store.load_or_set_aside(name, tqdm.write) is None}
+def launch(wanted: Iterable[Wanted], store: RunStore, workers: int | None = None, anew: bool = False) -> int:
+    """Make what is missing of these runs, and return how many had something missing.
 
-
-def launch(specs: list[TrainSpec], store: RunStore, workers: int | None = None) -> int:
-    """Train what is missing, and return how many runs that were.
-
-    The epochs that a run with estimator `replay` runs again are jobs of the same pool as soon as it is trained, one each: the
-    replay of a single run uses all workers. No more such runs than workers and one are under way at once, which bounds the disk that
-    their snapshots take; it is announced and, where it is not there, refused before anything is trained.
+    Each run under way is a thread that only waits (`execute`) while processes of one pool do its work: the pieces of a single run use all
+    of them. No more runs than workers and one are under way at once, which bounds the disk that their snapshots take; it is announced and,
+    where it is not there, refused before anything is made.
     `workers` defaults to one a core, or one a GPU where the runs ask for cuda. Raises RunsFailed after all others have
-    finished, InputError when cuda or that disk is not there.
+    finished, InputError when cuda or that disk is not there. Interrupted, it ends its processes and begins no other run.
     """
-    todo = missing(specs, store)
-    if not todo:
+    todos = plan(wanted, store, tqdm.write)
+    if not todos:
         return 0
-    devices = _devices(todo.values())
-    num_jobs = sum(max(1, len(spec.replayed_epochs())) for spec in todo.values())
-    workers = min(workers or len(devices), num_jobs)
+    devices = _devices(todos)
+    workers = workers or len(devices)
     context = multiprocessing.get_context("spawn")  # a forked process inherits threads and CUDA in an unusable state
     events, slots = context.Queue(), context.Queue()
     for worker in range(workers):
         slots.put(devices[worker % len(devices)])
-    failures = []
-    with (
-        _Display(todo, events) as display,
-        ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(events, slots)) as pool,
-        # each run under way has at least one job in the pool: no worker is idle while runs are left
-        ThreadPoolExecutor(workers + 1) as stages,
-    ):
-        _refuse_without_disk(todo, store, pool, workers + 1, display.say)
-        # the longest first, so that none is left running alone at the end
-        longest_first = sorted(todo.items(), key=lambda item: -item[1].num_epochs * item[1].model.width)
-        futures = {}
-        for name, spec in longest_first:
-            if spec.record.estimator == "replay":
-                futures[stages.submit(_in_stages, spec, store, pool, events)] = name
-            else:
-                futures[pool.submit(_work, spec, store.root)] = name
-        for future in as_completed(futures):
-            failures += _failure(future, futures[future])
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(events, slots))
+    # each run under way has at least one job in the pool: no worker is idle while runs are left
+    under_way = ThreadPoolExecutor(workers + 1, initializer=_leave_interrupts_to_main)
+    with Display({one.name: one.spec.length for one in todos}, events) as display:
+        try:
+            display.say(announcement(todos))
+            _refuse_without_disk(todos, store, pool, workers + 1, display.say)
+            futures = {under_way.submit(_run, one, store, pool, events, anew): one.name for one in todos}
+            failures = [line for future in as_completed(futures) for line in _failure(future, futures[future])]
+        except BaseException:
+            _stop(
+                under_way, pool, events
+            )  # at once: the display shows all that the processes have to say before it closes
+            raise
+    under_way.shutdown()
+    pool.shutdown()
     if failures:
-        raise RunsFailed(f"{len(failures)} of {len(todo)} runs failed, the others are stored:\n" + "\n".join(failures))
-    return len(todo)
+        raise RunsFailed(f"{len(failures)} of {len(todos)} runs failed, the others are stored:\n" + "\n".join(failures))
+    return len(todos)
 
 
-def _in_stages(spec: TrainSpec, store: RunStore, pool: ProcessPoolExecutor, events) -> None:
-    """In a thread that only waits: train in one worker, replay in all, write the run in one. The lock is held throughout."""
-    name = fingerprint(spec)
-    with store.lock(name):
-        if store.load_or_set_aside(name, tqdm.write) is None:
-            trained = pool.submit(_train, spec, store.root).result()
-            jobs = [pool.submit(_replay, spec, store.root, epoch) for epoch in trained.to_replay]
-            pool.submit(_finish, store.root, trained, [job.result() for job in jobs]).result()
-    events.put((name, None, ""))
+class _Pool:
+    """Works in the processes of a pool, for one run."""
+
+    def __init__(self, pool: ProcessPoolExecutor, name: str, events: Any):
+        self.tell, self._pool, self._name = Sent(events, name), pool, name
+
+    def one(self, function: Callable[..., T], *arguments: Any) -> T:
+        """In one of them."""
+        return self._pool.submit(_work, self._name, function, *arguments).result()
+
+    def each(self, function: Callable[..., T], items: Iterable[Any], *arguments: Any) -> list[T]:
+        """In all of them."""
+        jobs = [self._pool.submit(_work, self._name, function, item, *arguments) for item in items]
+        try:
+            return [job.result() for job in jobs]
+        finally:  # where one raised, the others end before anything else is done with the run
+            for job in jobs:
+                job.cancel()
+            wait(jobs)
+
+
+def _run(todo: Todo, store: RunStore, pool: ProcessPoolExecutor, events: Any, anew: bool) -> None:
+    """In a thread that only waits, with the run's lock held."""
+    work = _Pool(pool, todo.name, events)
+    execute(todo.name, todo.wanted, store, work, anew)
+    work.tell.done()
+
+
+def _stop(under_way: ThreadPoolExecutor, pool: ProcessPoolExecutor, events: Any) -> None:
+    """End the processes now; nothing that is queued begins."""
+    processes = list((pool._processes or {}).values())  # the executor offers no other way before Python 3.14
+    under_way.shutdown(wait=False, cancel_futures=True)
+    pool.shutdown(wait=False, cancel_futures=True)
+    events.cancel_join_thread()  # a process that is ended while it writes leaves the queue locked
+    for process in processes:
+        process.terminate()
+    under_way.shutdown()
 
 
 def _refuse_without_disk(
-    todo: dict[str, TrainSpec], store: RunStore, pool: ProcessPoolExecutor, at_once: int, say: Callable[[str], None]
+    todos: list[Todo], store: RunStore, pool: ProcessPoolExecutor, at_once: int, say: Callable[[str], None]
 ) -> None:
-    """InputError unless there is room for the snapshots of all runs that keep them and of the `at_once` largest others."""
-    replayed = [spec for spec in todo.values() if spec.record.estimator == "replay"]
-    if len(replayed) < 2:
+    """InputError unless there is room for the snapshots that stay and for those of the `at_once` runs that pass the most."""
+    writing = [one for one in todos if one.spec.MEASURABLE and (one.lacks_snapshots or _second_pass(one))]
+    if len(writing) < 2:
         return  # a run alone tells of its snapshots itself
-    sizes = list(pool.map(_snapshot_room, replayed, [store.root] * len(replayed)))
-    kept = [size for size, spec in zip(sizes, replayed, strict=True) if spec.record.keep_snapshots]
-    passing = [size for size, spec in zip(sizes, replayed, strict=True) if not spec.record.keep_snapshots]
-    needed = sum(kept) + sum(sorted(passing)[-at_once:])
+    rooms = list(pool.map(_room, writing, [store] * len(writing)))
+    kept = sum(room.kept for room in rooms)
+    needed = kept + sum(sorted(max(0, room.passing - room.kept) for room in rooms)[-at_once:])
     store.root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(store.root).free
     what = (
-        f"estimator 'replay': the snapshots of {len(replayed)} runs, {len(kept)} of them kept, need up to {needed:,} bytes "
-        f"at once, {free:,} are available in {store.root}"
+        f"the snapshots of {len(writing)} runs need up to {needed:,} bytes at once, {kept:,} of them stay; "
+        f"{free:,} are available in {store.root}"
     )
     if needed > free:
-        raise InputError(f"{what}; keep no snapshots, use fewer workers, or estimator 'sketch' or 'epoch'")
+        raise InputError(f"{what}; keep fewer snapshots, use fewer workers, or estimator 'sketch' or 'epoch'")
     say(what)
 
 
-def _failure(future: Future, name: str) -> list[str]:
+def _second_pass(todo: Todo) -> bool:
+    return any(one.needs_end for one in todo.measures.values())
+
+
+def _room(todo: Todo, store: RunStore) -> Room:
+    from trajreg.runs.execute import executor  # imports what the kind needs: only workers pay for it
+
+    return executor(todo.spec).room(todo, store)
+
+
+def _failure(future: Future[None], name: str) -> list[str]:
     error = future.exception()
     if error is None:
         return []
     if isinstance(error, BrokenProcessPool):
-        return [f"run {name}: its worker was killed (out of memory?); start again to train what is missing"]
+        return [f"run {name}: its worker was killed (out of memory?); start again to make what is missing"]
     return [f"run {name}: {type(error).__name__}: {error}"]
 
 
-def _devices(specs) -> list[str]:
-    """A slot for each process that may work at once: the number of a GPU, or "" for a core."""
-    if not any(spec.device == "cuda" for spec in specs):
+def _devices(todos: list[Todo]) -> list[str]:
+    """A slot for each process that may work at once: the name of a GPU as CUDA_VISIBLE_DEVICES has it, or "" for a core."""
+    if not any(one.spec.device == "cuda" for one in todos):
         return [""] * num_cores()
     import torch  # only here: planning on a CPU needs no torch
 
     count = torch.cuda.device_count()
     if count == 0:
         raise InputError("device = 'cuda', but PyTorch sees no GPU here; use PROFILE=digits, or device: cpu in params")
-    return [str(number) for number in range(count)]
+    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    return (visible or [str(number) for number in range(count)])[:count]
 
 
-def _start_worker(events, slots) -> None:
-    """Before a worker's first run: one thread, its GPU, and the queue for progress."""
+def _leave_interrupts_to_main() -> None:
+    """In a thread that starts workers: they inherit this, so that Ctrl-C does not end one that is still importing with a traceback."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
+def _start_worker(events: Any, slots: Any) -> None:
+    """Before a worker's first run: one thread, its GPU, and the queue for progress. Ctrl-C is the parent's business."""
     global _events
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _events = events
     slot = slots.get()
     if slot:
@@ -140,96 +178,6 @@ def _start_worker(events, slots) -> None:
     torch.set_num_threads(1)
 
 
-def _work(spec: TrainSpec, root: Path) -> None:
-    from trajreg.runs.execute import execute  # imports torch: only workers pay for it
-
-    execute(spec, RunStore(root), _progress(spec))
-    _events.put((fingerprint(spec), None, ""))
-
-
-def _train(spec: TrainSpec, root: Path):
-    from trajreg.runs.execute import train_stage
-
-    name = fingerprint(spec)
-    return train_stage(
-        spec, RunStore(root), _progress(spec), lambda text: _events.put((None, None, f"run {name}: {text}"))
-    )
-
-
-def _snapshot_room(spec: TrainSpec, root: Path) -> int:
-    from trajreg.runs.execute import snapshot_room
-
-    return snapshot_room(spec, RunStore(root))
-
-
-def _replay(spec: TrainSpec, root: Path, epoch: int):
-    from trajreg.runs.execute import replay_stage
-
-    replayed = replay_stage(spec, RunStore(root), epoch)
-    _events.put((fingerprint(spec), epoch, "replayed"))
-    return replayed
-
-
-def _finish(root: Path, trained, replays) -> None:
-    from trajreg.runs.execute import finish_stage
-
-    finish_stage(RunStore(root), trained, replays)
-
-
-def _progress(spec: TrainSpec):
-    name = fingerprint(spec)
-    return lambda epoch, loss: _events.put((name, epoch, f"loss {loss:.3g}"))
-
-
-class _Display:
-    """One bar over the epochs of all runs, fed by a thread from the workers' queue."""
-
-    def __init__(self, runs: dict[str, TrainSpec], events):
-        self._epochs_left = {name: spec.num_epochs + len(spec.replayed_epochs()) for name, spec in runs.items()}
-        self._total, self._events, self._done = len(runs), events, 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._follow, daemon=True)
-
-    def __enter__(self) -> "_Display":
-        # seldom refreshed where nobody looks (a log), often on a terminal
-        interval = 0.5 if os.isatty(2) else 15
-        form = "training {desc}{percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} epochs, {elapsed} gone, {remaining} left{postfix}"
-        total = sum(self._epochs_left.values())
-        self._bar = tqdm(total=total, bar_format=form, mininterval=interval, maxinterval=interval, dynamic_ncols=True)
-        self._describe()
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._bar.close()
-
-    def say(self, text: str) -> None:
-        """Print a message above the bar."""
-        self._bar.write(text, file=sys.stderr)
-
-    def _follow(self) -> None:
-        while True:
-            try:
-                name, epoch, text = self._events.get(timeout=0.2)
-            except queue.Empty:
-                if self._stop.is_set():
-                    return
-                continue
-            self._note(name, epoch, text)
-
-    def _note(self, name: str | None, epoch: int | None, text: str) -> None:
-        if name is None:
-            self.say(text)
-        elif epoch is None:  # the run is stored; a diverged one had fewer epochs
-            self._done += 1
-            self._bar.update(self._epochs_left.pop(name))
-        elif name in self._epochs_left:  # another worker's last word may come after the run's end
-            self._epochs_left[name] -= 1
-            self._bar.set_postfix_str(f"epoch {epoch}, {text}", refresh=False)
-            self._bar.update(1)
-        self._describe()
-
-    def _describe(self) -> None:
-        self._bar.set_description_str(f"{self._done}/{self._total} runs ", refresh=False)
+def _work(name: str, function: Callable[..., T], *arguments: Any) -> T:
+    """In a worker."""
+    return function(*arguments, Sent(_events, name))

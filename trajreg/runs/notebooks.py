@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from trajreg.errors import InputError
-from trajreg.runs.fingerprint import fingerprint
 from trajreg.runs.keys import digest, library_files, notebook_cells, parameter_names
+from trajreg.runs.plan import each_once, plan
 from trajreg.runs.store import RunStore
 from trajreg.runs.study import PATHS
 from trajreg.runs.tree import ResultsTree
@@ -45,26 +45,31 @@ class FigureJob:
 
     def fingerprints(self) -> list[str]:
         """The runs this figure shows, each once."""
-        return list(dict.fromkeys(fingerprint(spec) for spec in self.figure.trainings()))
+        return list(each_once(self.figure.wanted()))
+
+    def are_runs_there(self) -> bool:
+        """Whether every run and every measurement that this figure shows is stored."""
+        return not plan(self.figure.wanted(), self.store, lambda text: None)
 
     def key(self) -> str:
         """What the figure depends on, by content; changes when any of it does."""
         cells = notebook_cells(self.notebook)
         code = "\n".join(source for kind, source in cells if kind == "code")
-        runs = {
-            name: stored and stored.manifest["files"]
-            for name in self.fingerprints()
-            for stored in [self.store.load(name)]
-        }
         return digest(
             {
                 "notebook": cells,
                 "figure": self.figure.model_dump(),
                 "library": library_files(code, self.top),
                 "lock": digest((self.top / "requirements.lock").read_text()),
-                "runs": runs,
+                "runs": self._contents(),
             }
         )
+
+    def _contents(self) -> dict[str, Any]:
+        """What is stored of each run and each of its measurements, by checksums; None where there is nothing."""
+        keys = [(name, key) for name, one in each_once(self.figure.wanted()).items() for key in (None, *one.measures)]
+        stored = {f"{name}/{key or ''}": self.store.load(name, key) for name, key in keys}
+        return {name: one and one.manifest["files"] for name, one in stored.items()}
 
     def is_ready(self) -> bool:
         """Whether the tree holds this figure as it would come out now."""
@@ -132,7 +137,7 @@ def _failure(figure: FigureSpec, error: Exception) -> dict[str, Any]:
 
 def _provenance(job: FigureJob, seconds: float) -> dict[str, Any]:
     figure = job.figure
-    stored = [job.store.load(name) for name in job.fingerprints()]
+    stored = [job.store.get(name) for name in job.fingerprints()]
     return {
         "figure": figure.figure,
         "title": figure.title,
@@ -143,7 +148,7 @@ def _provenance(job: FigureJob, seconds: float) -> dict[str, Any]:
         "key": job.key(),
         "seeds": figure.seeds,
         "runs": [run.folder.name for run in stored],
-        "data_checksums": sorted({run.manifest["data_checksum"] for run in stored}),
-        "num_diverged": sum(run.manifest["status"] == "diverged" for run in stored),
+        "data_checksums": sorted({run.manifest["data_checksum"] for run in stored if "data_checksum" in run.manifest}),
+        "num_diverged": sum(run.diverged for run in stored),
         "seconds": round(seconds, 1),
     }

@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from trajreg.columns import Columns, from_plain
+from trajreg.columns import Columns
 from trajreg.errors import InputError
 from trajreg.runs.fingerprint import fingerprint
 from trajreg.runs.launch import launch
-from trajreg.runs.store import RunStore, StoredRun
+from trajreg.runs.store import RunStore, Stored
 from trajreg.studies.claims import ledger
 from trajreg.studies.decomposition import decomposition
 from trajreg.studies.null_table import nulls
@@ -65,7 +65,7 @@ class Study:
         return self._write(decomposition(self.figure, runs), "decomposition", index=False)
 
     def save_nulls(self, runs: list[Run], random_runs: list[Run]) -> pd.DataFrame:
-        """Hold γ against its nulls, write the table and return it."""
+        """Compare γ with its nulls, write the table and return it."""
         return self._write(nulls(runs, random_runs), "nulls", index=False)
 
     def path(self, folder: str, suffix: str) -> Path:
@@ -78,41 +78,41 @@ class Study:
         return table
 
     def _runs(self, variants: list[Variant], seeds: int) -> list[Run]:
-        launch(self.figure.trainings(), self.store)  # of both kinds: one pool for all that is missing
+        launch(self.figure.wanted(), self.store)  # of both kinds: one pool for all that is missing
         return [self._run(variant, seed) for variant in variants for seed in range(seeds)]
 
     def _run(self, variant: Variant, seed: int) -> Run:
-        stored = self.store.load(fingerprint(variant.seeded(seed)))
-        return as_run(stored, variant.label, variant.settings, seed, self.figure.columns)
+        name = fingerprint(variant.seeded(seed))
+        stored = self.store.get(name)
+        found = (
+            {}
+            if stored.diverged
+            else {measure: self.store.get(name, one.key(measure)) for measure, one in variant.measures.items()}
+        )
+        return as_run(stored, found, variant, seed, self.figure.columns)
 
 
-def as_run(stored: StoredRun, variant: str, settings: dict, seed: int, columns: Columns) -> Run:
-    """A stored run as the studies see it."""
-    summary = {key: from_plain(value) for key, value in stored.manifest["summary"].items()}
-    tables = {("regularity", "steps"): stored.steps}
-    diverged = stored.manifest["status"] == "diverged"
-    name = stored.folder.name
+def as_run(stored: Stored, measured: dict[str, Stored], variant: Variant, seed: int, columns: Columns) -> Run:
+    """A stored run and what was measured of it, by the names of the measures, as the studies see it."""
+    epochs, summary = stored.table("epochs"), stored.summary
+    for one in measured.values():
+        if "epochs" in one.tables():
+            epochs = epochs.merge(one.table("epochs"), on="epoch", how="left", validate="one_to_one")
+        summary |= one.summary
+
     return Run(
-        variant,
-        settings,
-        seed,
-        name,
-        diverged,
-        stored.epochs(),
-        summary,
-        columns,
-        lambda measure, name: tables[measure, name](),
-        stored.iterates,
-        _measured(stored.manifest),
+        variant=variant.label,
+        settings=variant.settings,
+        seed=seed,
+        fingerprint=stored.folder.name,
+        diverged=stored.diverged,
+        epochs=epochs,
+        summary=summary,
+        tables=lambda measure, name: measured[measure].table(name),
+        arrays=lambda measure, name: measured[measure].array(name),
+        measured="–" if stored.diverged else "; ".join(one.manifest["how"] for one in measured.values()),
+        columns=columns,
     )
-
-
-def _measured(manifest: dict[str, Any]) -> str:
-    """The estimator that γ comes from, what ℓ* is where it is not 0, and whether the numbers are exact."""
-    if manifest["status"] == "diverged":
-        return "–"
-    optimum = "" if manifest["optimum"] == "zero" else f", ℓ* {manifest['optimum']}"
-    return f"{manifest['estimator']}{optimum}, {'exact' if manifest['exact'] else 'not exact'}"
 
 
 def project_folder(start: Path | None = None) -> Path:

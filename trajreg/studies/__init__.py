@@ -1,6 +1,7 @@
 """Figures as data: what is varied, over which seeds, what is claimed, and the tables and verdicts that follow from runs.
 
 - `spec`: a figure's params file as a strict model, and its variants
+- `kinds`: the kinds of run, and what a figure wants of one
 - `params`: reading params files (YAML 1.2)
 - `catalogue`: every column a run can have
 - `claim_spec`: a claim, and whether its metric is on offer

@@ -1,4 +1,4 @@
-"""What the measured γ is held against: random walks, shuffled updates, random labels (ours)."""
+"""What the measured γ is compared with: random walks, shuffled updates, random labels (ours)."""
 
 import math
 from typing import Any

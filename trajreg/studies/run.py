@@ -17,7 +17,7 @@ class Run:
 
     epochs: a row an epoch (losses, accuracies, what the measures say of it); summary: the values of the whole run; columns: what
     both may hold, the measures' first. `tables(measure, name)` reads another table of a measure, KeyError where there is none;
-    `iterates()` the (T+1, P) array of θ_t, if it was kept. measured: which estimator γ comes from, in words.
+    `arrays` does so of its arrays. measured: how the numbers were had, in words.
     """
 
     variant: str
@@ -29,7 +29,7 @@ class Run:
     summary: dict[str, Value]
     columns: Columns
     tables: Callable[[str, str], pd.DataFrame]
-    iterates: Callable[[], np.ndarray]
+    arrays: Callable[[str, str], np.ndarray]
     measured: str = ""
 
     def value(self, name: str) -> float:
@@ -47,6 +47,13 @@ class Run:
     def steps(self, measure: str = "regularity") -> pd.DataFrame:
         """The table with a row a step of a measure."""
         return self.table(measure, "steps")
+
+    def iterates(self) -> np.ndarray:
+        """(T+1, P) θ_0 … θ_T; InputError where they were not kept."""
+        try:
+            return self.arrays("regularity", "iterates")
+        except KeyError:
+            raise InputError(f"{self} has no iterates: nothing measured its regularity") from None
 
     def __str__(self) -> str:
         return f"run {self.fingerprint} ({self.variant}, seed {self.seed})"

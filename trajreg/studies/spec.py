@@ -2,47 +2,53 @@
 
 import copy
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, Strict
 
 from trajreg.columns import Columns
-from trajreg.data.spec import LabelledSpec
 from trajreg.errors import InputError
-from trajreg.schema import Spec
-from trajreg.studies import catalogue
+from trajreg.measures.catalogue import MEASURES
+from trajreg.measures.measure import Measure
+from trajreg.run_spec import RunSpec
+from trajreg.schema import Every, Spec
 from trajreg.studies.claim_spec import ClaimSpec, check_claims
+from trajreg.studies.kinds import KINDS, Wanted
 from trajreg.studies.labels import label
-from trajreg.training.spec import TrainSpec
 
+TRAINING = "training"  # the kind of run where a figure names none
 RANDOM_LABELS = "data.shuffle_targets"  # the setting that tells a run on random labels from its variant
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One cell of a figure's grid: its settings of the varied keys, its label, and its training at seed 0."""
+    """One cell of a figure's grid: its settings of the varied keys, its label, its run at seed 0, and what is measured of it."""
 
     settings: dict[str, Any]
     label: str
-    training: TrainSpec
+    spec: RunSpec
+    measures: dict[str, Measure]
 
-    def seeded(self, seed: int) -> TrainSpec:
-        """Its training at this seed."""
-        return self.training.model_copy(update={"seed": seed})
+    def seeded(self, seed: int) -> RunSpec:
+        """Its run at this seed."""
+        return self.spec.model_copy(update={"seed": seed})
 
     def on_random_labels(self) -> Self:
         """The same on random labels; initial weights and order of the inputs are those of the same seed here."""
-        settings = self.settings | {RANDOM_LABELS: True}
-        data = self.training.data.model_copy(update={"shuffle_targets": True})
-        return type(self)(settings, label(settings), self.training.model_copy(update={"data": data}))
+        settings, spec = self.settings | {RANDOM_LABELS: True}, self.spec.on_random_labels()
+        if spec is None:
+            raise InputError(f"{self.label or 'base'} has no labels to shuffle")
+        return replace(self, settings=settings, label=label(settings), spec=spec)
 
 
 class FigureSpec(Spec):
     """One figure of a profile; the keys of its params file and of its notebook's parameters cell are these fields.
 
     `status` says what the figure rests on: "paper" (its caption is known), "reconstructed", or "illustration".
-    `base` holds the keys of a TrainSpec without the seed; `vary` maps dotted keys to the values of a grid.
+    `base` holds the keys of a run's spec without the seed (and `kind`, where it is no training); `vary` maps dotted keys to the values of
+    a grid, `measures.…` among them. `measures`: what is measured, each with its options.
+    `keep_snapshots`: the state after every so many epochs stays with each run, for measures that are thought of later.
     `random_label_seeds`: so many of the seeds train every variant once more on random labels (`LabelledSpec.shuffle_targets`), a null.
     """
 
@@ -51,6 +57,8 @@ class FigureSpec(Spec):
     caption: str
     status: Literal["paper", "reconstructed", "illustration"]
     base: dict[str, Any]
+    measures: dict[str, dict[str, Any]] = Field(default={})
+    keep_snapshots: Every | None = None
     vary: dict[str, Annotated[list[Any], Field(min_length=1)]]
     seeds: Annotated[int, Field(ge=1)]
     random_label_seeds: Annotated[int, Field(ge=0)] = 0
@@ -61,23 +69,22 @@ class FigureSpec(Spec):
         """As `Spec.parse`, and every variant of the grid is checked as well; errors name the variant's key."""
         figure = super().parse(values, where)
         for settings in figure._grid():
-            TrainSpec.parse(figure._resolved(settings, where), f"{where}: {label(settings) or 'base'}")
+            figure._variant(settings, f"{where}: {label(settings) or 'base'}")
         figure._check_claims(where)
         figure._check_random_labels(where)
         return figure
 
     @property
     def columns(self) -> Columns:
-        """The columns of this figure's runs: of its measures and of the training."""
-        return catalogue.COLUMNS
+        """What is known of each run: the columns of the figure's measures and of its kind."""
+        kind = KINDS[self.base.get("kind", TRAINING)]
+        varied = [key.split(".")[1] for key in self.vary if key.startswith("measures.")]
+        names = dict.fromkeys([*self.measures, *varied])
+        return sum((MEASURES[name].COLUMNS for name in names), Columns()) + kind.COLUMNS
 
     def variants(self) -> list[Variant]:
         """The cells of the grid, in the order of the params file (the last key varies fastest)."""
-        where = self.figure
-        return [
-            Variant(settings, label(settings), TrainSpec.parse(self._resolved(settings, where), where))
-            for settings in self._grid()
-        ]
+        return [self._variant(settings, self.figure) for settings in self._grid()]
 
     def null_variants(self) -> list[Variant]:
         """The variants on random labels, in the same order; none where no seed is trained on them."""
@@ -85,13 +92,9 @@ class FigureSpec(Spec):
             return []
         return [variant.on_random_labels() for variant in self.variants()]
 
-    def trainings(self) -> list[TrainSpec]:
-        """Every training this figure needs: variants times seeds 0 … seeds − 1, then those of `null_trainings`."""
-        return _seeded(self.variants(), self.seeds) + self.null_trainings()
-
-    def null_trainings(self) -> list[TrainSpec]:
-        """The trainings on random labels: variants times seeds 0 … random_label_seeds − 1."""
-        return _seeded(self.null_variants(), self.random_label_seeds)
+    def wanted(self) -> list[Wanted]:
+        """Every run this figure needs: variants times seeds 0 … seeds − 1, then those on random labels."""
+        return self._seeded(self.variants(), self.seeds) + self._seeded(self.null_variants(), self.random_label_seeds)
 
     def check_pair(self, treatment: dict[str, Any], control: dict[str, Any], where: str) -> None:
         """InputError unless treatment and control are different values of the same varied keys."""
@@ -105,21 +108,41 @@ class FigureSpec(Spec):
     def _grid(self) -> list[dict[str, Any]]:
         return [dict(zip(self.vary, values, strict=True)) for values in itertools.product(*self.vary.values())]
 
+    def _variant(self, settings: dict[str, Any], where: str) -> Variant:
+        values = self._resolved(settings, where)
+        kind, measures = values.pop("kind", TRAINING), values.pop("measures")
+        if kind not in [*KINDS]:  # a list, for what YAML gives may not be hashable
+            raise InputError(f"{where}: base.kind = {kind!r} is unknown, choose from {', '.join(KINDS)}")
+        spec = KINDS[kind].parse(values, where)
+        if measures and not spec.MEASURABLE:
+            raise InputError(f"{where}: measures must be empty: a run of kind {kind!r} is not watched by any")
+        if self.keep_snapshots and not spec.MEASURABLE:
+            raise InputError(f"{where}: keep_snapshots must be null: a run of kind {kind!r} has none")
+        return Variant(settings, label(settings), spec, _parsed(measures, spec, where))
+
     def _resolved(self, settings: dict[str, Any], where: str) -> dict[str, Any]:
         if "seed" in self.base:
             raise InputError(
                 f"{where}: base.seed is not a known key: the figure's `seeds` says how many seeds each variant gets"
             )
-        values = copy.deepcopy(self.base)
+        values = copy.deepcopy({**self.base, "measures": self.measures})
         for dotted, value in settings.items():
             *path, last = dotted.split(".")
             place = values
             for part in path:
                 place = place.setdefault(part, {})
                 if not isinstance(place, dict):
-                    raise InputError(f"{where}: vary: {dotted} does not name a key of a training")
+                    raise InputError(f"{where}: vary: {dotted} does not name a key of a run")
             place[last] = value
         return values
+
+    def _seeded(self, variants: list[Variant], seeds: int) -> list[Wanted]:
+        every = None if self.keep_snapshots is None else self.keep_snapshots.every
+        return [
+            Wanted(variant.seeded(seed), {one.key(name): one for name, one in variant.measures.items()}, every)
+            for variant in variants
+            for seed in range(seeds)
+        ]
 
     def _check_claims(self, where: str) -> None:
         names = [claim.id for claim in self.claims]
@@ -133,16 +156,23 @@ class FigureSpec(Spec):
         if self.random_label_seeds > self.seeds:
             raise InputError(
                 f"{where}: random_label_seeds = {self.random_label_seeds} is more than seeds = {self.seeds}: "
-                "each is held against the run of the same seed on true labels"
+                "each is compared with the run of the same seed on true labels"
             )
         for variant in self.variants() if self.random_label_seeds else ():
-            data = variant.training.data
-            if not isinstance(data, LabelledSpec) or data.shuffle_targets:
-                why = "is trained on random labels already" if data.shuffle_targets else f"has no labels: {data.name}"
+            if variant.spec.on_random_labels() is None:
+                shuffled = getattr(getattr(variant.spec, "data", None), "shuffle_targets", False)
+                why = "is trained on random labels already" if shuffled else "has no labels"
                 raise InputError(
                     f"{where}: random_label_seeds = {self.random_label_seeds} must be 0: {variant.label or 'base'} {why}"
                 )
 
 
-def _seeded(variants: list[Variant], seeds: int) -> list[TrainSpec]:
-    return [variant.seeded(seed) for variant in variants for seed in range(seeds)]
+def _parsed(measures: dict[str, Any], spec: RunSpec, where: str) -> dict[str, Measure]:
+    """The measures of plain options, each checked against the run it is to watch."""
+    found = {}
+    for name, options in measures.items():
+        if name not in MEASURES:
+            raise InputError(f"{where}: measures.{name} is unknown, choose from {', '.join(MEASURES)}")
+        found[name] = MEASURES[name].parse(options, f"{where}: measures.{name}")
+        found[name].check(spec, f"{where}: measures.{name}")
+    return found

@@ -1,8 +1,9 @@
-"""One training.
+"""One training; it knows nothing of what is measured of it.
 
-- `spec`: what it is; `streams`: its random streams; `optimizers`; `evaluate`: losses and accuracies
-- `session`: a training while it runs, one epoch at a time, from its start or from a snapshot
-- `snapshots`: its state at each epoch's end, on disk
-- `optimum`: ℓ*
-- `loop`: train and measure; `replay`: run epochs again from their snapshots; `result`: what is left
+- `spec`: what it is; `streams`: its random streams; `columns`: what its tables hold
+- `tasks`: loss, mini-batches and scores; `optimizers`; `after_step`: what is done to the weights after the optimiser's step
+- `observer`: what watches a training; `session`: a training while it runs, one epoch at a time
+- `loop`: train, or run a stored training again and compare it with what was stored
+- `snapshots`: its state after some epochs, on disk; `snapshot_index`: which there are
+- `optimum`: ℓ* at the end point
 """

@@ -1,19 +1,14 @@
-"""ℓ*_t of a training that is over: 0, or the loss of its mini-batches at the end point."""
+"""ℓ*_t of a training at its end: the loss of its mini-batches at the end point."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 
-from trajreg.training.evaluate import sample_losses
 from trajreg.training.session import Session
 from trajreg.training.streams import generator
-
-
-def optimal_losses(session: Session) -> np.ndarray | float:
-    """ℓ*_t of a finished training by its spec's `optimum`: 0, or (T,)."""
-    optimum = session.spec.record.optimum
-    if optimum == "zero":
-        return 0.0
-    return endpoint_losses(session) if optimum == "endpoint" else endpoint_eval_losses(session)
+from trajreg.training.tasks import sample_losses
 
 
 def endpoint_losses(session: Session) -> np.ndarray:
@@ -22,8 +17,7 @@ def endpoint_losses(session: Session) -> np.ndarray:
     ξ_t is the mini-batch with its dropout mask. Nothing but training's forward passes draws from the two streams, so that from
     their start the passes at θ_T meet the same mini-batches and the same masks. Exact under batch norm as well.
     """
-    session.order = generator(session.spec.seed, "order")
-    with session.running():
+    with _from_the_start(session):
         return np.concatenate([session.losses_here() for _ in range(session.spec.num_epochs)])
 
 
@@ -39,12 +33,23 @@ def endpoint_eval_losses(session: Session) -> np.ndarray:
     ResNet-18 (fig02): the gap 8 %, γ 7 % (26 % in the last half), γ of an epoch 8 %, γ of the run 2 %.
     VGG-11 (fig04): the gap 75 %, γ 28 % (35 %), γ of an epoch 22 %, γ of the run 16 %; 42 % of its gaps are not positive (exact: 17 %).
     """
-    session.order = generator(session.spec.seed, "order")
-    data = session.data
-    with session.running():
-        sums, counts = sample_losses(session.model, data.train_inputs, data.train_targets, data.task)
-    epochs = []
-    for _ in range(session.spec.num_epochs):
-        batches = session.indices()
-        epochs.append(sums[batches].sum(dim=1) / counts[batches].sum(dim=1))
+    data, epochs = session.data, []
+    with _from_the_start(session):
+        sums, counts = sample_losses(session.model, session.task, data.train_inputs, data.train_targets)
+        for _ in range(session.spec.num_epochs):
+            indices = session.indices()
+            batches = torch.arange(len(sums))[None] if indices is None else indices
+            # as in training, a mini-batch without any class has loss 0
+            epochs.append(sums[batches].sum(dim=1) / counts[batches].sum(dim=1).clamp(min=1))
     return torch.cat(epochs).numpy()
+
+
+@contextmanager
+def _from_the_start(session: Session) -> Iterator[None]:
+    """The streams of mini-batches and dropout as they were before the first step; the session's own order comes back."""
+    order, session.order = session.order, generator(session.spec.seed, "order")
+    try:
+        with session.running():
+            yield
+    finally:
+        session.order = order

@@ -1,44 +1,57 @@
 """A training while it runs: one epoch at a time, from its start or from a snapshot, always by the same code."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import torch
 
 from trajreg.data.dataset import Dataset
 from trajreg.errors import InputError
 from trajreg.models.build import build
-from trajreg.training.evaluate import evaluate, loss_function, num_correct
+from trajreg.training.observer import Observer
 from trajreg.training.optimizers import make_optimizer
-from trajreg.training.snapshots import State, capture, restore
+from trajreg.training.snapshots import State, capture, restore, restore_streams
 from trajreg.training.spec import TrainSpec
 from trajreg.training.streams import generator, global_stream
-from trajreg.trajectory.recorder import TrajectoryRecorder
-from trajreg.trajectory.replay import StepLog
+from trajreg.training.tasks import TASKS, Batches
 
-Progress = Callable[[int, float], None]
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch that was run: (steps,) losses and learning rates, float64, and the train accuracy where there are classes."""
+
+    losses: np.ndarray
+    lr: np.ndarray
+    accuracy: float | None
 
 
 class Session:
-    """The net, optimiser, data and random streams of one training, at its start; `epoch` moves it on by one.
+    """The net, optimiser, data and random streams of one training, at its start; `run_epoch` moves it on by one.
 
-    Raises InputError when the batch is larger than the data, the device is not there or the model does not fit the task.
+    Attributes:
+        model, weights, optimizer, data, task: what is trained, on what, for what; `weights` are those that need a gradient.
+        batch_size, steps_per_epoch, epochs_done: where the training is.
+
+    Raises:
+        InputError: the batch is larger than the data, the device is not there, or the task fits data or net not.
     """
 
     def __init__(self, spec: TrainSpec, data: Dataset):
         _check(spec, data)
         self.spec, self.data = spec, data.to(spec.device)
+        self.task = TASKS[spec.task or data.task]
         self.batch_size = spec.batch_size or len(data.train_inputs)
         self.steps_per_epoch = len(data.train_inputs) // self.batch_size
         with deterministic(), global_stream(spec.seed, "init"):
             self.model = build(spec.model, data.input_shape, data.num_classes).to(spec.device)
         self.weights = [weight for weight in self.model.parameters() if weight.requires_grad]
         self.optimizer = make_optimizer(spec.optimizer, self.weights)
+        self.after_step = [technique.on(self.model) for technique in spec.after_step]
         self.order = generator(spec.seed, "order")
+        self.epochs_done = 0
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -46,59 +59,48 @@ class Session:
         with deterministic(), global_stream(self.spec.seed, "dropout"):
             yield
 
+    def stream(self, name: str, step: int) -> torch.Generator:
+        """A generator for the observer `name` at a step, on the CPU: the same whatever was drawn before, by whomever."""
+        return generator(self.spec.seed, f"{name}/{step}")
+
     def state(self) -> State:
         """A copy of everything that decides how this training goes on."""
         return capture(self.model, self.optimizer, self.order)
 
-    def restore(self, state: State) -> None:
-        """Go on from there."""
+    def restore(self, state: State, epochs_done: int) -> None:
+        """Go on from the state after so many epochs; only while `running`, which decides where the dropout stream is."""
         restore(state, self.model, self.optimizer, self.order)
-
-    def theta(self, state: State) -> torch.Tensor:
-        """(P,) the weights of this state one after the other, on this training's device."""
-        names = [f"model.{name}" for name, weight in self.model.named_parameters() if weight.requires_grad]
-        return torch.cat([state.tensors[name].reshape(-1) for name in names]).to(self.spec.device)
-
-    def fit(
-        self, recorder: TrajectoryRecorder | StepLog, progress: Progress, rows: list[dict[str, Any]], after: Callable
-    ) -> pd.DataFrame:
-        """Train the epochs that are still to come; the rows of all epochs, `rows` being those that were done before.
-
-        `after(epoch, row)` is called after each epoch whose losses are all finite; one whose are not is the last.
-        """
-        rows = list(rows)
-        for epoch in range(len(rows) + 1, self.spec.num_epochs + 1):
-            accuracy = self.epoch(recorder)
-            losses = recorder.losses()[-self.steps_per_epoch :]
-            row = {"epoch": epoch, "step": epoch * self.steps_per_epoch, "train_loss": float(losses.mean())}
-            rows.append(row | accuracy | evaluate(self.model, self.data))
-            progress(epoch, row["train_loss"])
-            if not np.isfinite(losses).all():
-                break
-            after(epoch, rows[-1])
-        return pd.DataFrame(rows)
+        self.epochs_done = epochs_done
 
     def finite(self) -> bool:
         """Whether all weights are finite."""
         return all(bool(weight.isfinite().all()) for weight in self.weights)
 
-    def epoch(self, recorder: TrajectoryRecorder | StepLog) -> dict[str, float]:
-        """One pass over the next mini-batches of the data's order; the train accuracy where there are classes."""
-        loss_of, correct, optimizer = loss_function(self.data.task), [], self.optimizer
+    def run_epoch(self, observers: Sequence[Observer] = ()) -> Epoch:
+        """One pass over the next mini-batches of the data's order; `observers` are told of every step and of the end."""
+        losses, rates, tallies = [], [], []
+        first, optimizer, task = self.epochs_done * self.steps_per_epoch, self.optimizer, self.task
         self.model.train()
-        for inputs, targets in self._batches():
+        for step, (inputs, targets) in enumerate(self.batches(), first):
             outputs = self.model(inputs)
-            loss = loss_of(outputs, targets)
+            loss = task.loss(outputs, targets)
             optimizer.zero_grad()
             loss.backward()
-            with recorder.step(loss, lr=optimizer.param_groups[0]["lr"]):
-                optimizer.step()
-            if self.data.task != "regression":
-                correct.append(num_correct(outputs.detach(), targets))
-        if not correct:
-            return {}
-        right, labels = torch.stack(correct).sum(dim=0).tolist()
-        return {"train_accuracy": right / labels}
+            lr = optimizer.param_groups[0]["lr"]
+            for observer in observers:
+                observer.before_update(step, loss, lr)
+            optimizer.step()
+            for apply in self.after_step:
+                apply(step)
+            for observer in observers:
+                observer.after_update(step)
+            losses.append(loss.detach())  # the host waits once an epoch, not once a step
+            rates.append(float(lr))
+            tallies.append(task.tally(outputs.detach(), targets))
+        self.epochs_done += 1
+        for observer in observers:
+            observer.end_epoch(self.epochs_done)
+        return Epoch(torch.stack(losses).double().cpu().numpy(), np.array(rates), _accuracy(tallies))
 
     @torch.no_grad()
     def losses_here(self) -> np.ndarray:
@@ -108,21 +110,42 @@ class Session:
         dropout stream gives. Weights, optimiser and buffers stay as they are; the two streams move on as in an epoch of training.
         """
         buffers = [buffer.clone() for buffer in self.model.buffers()]
-        loss_of = loss_function(self.data.task)
         self.model.train()
-        losses = [loss_of(self.model(inputs), targets) for inputs, targets in self._batches()]
+        losses = [self.task.loss(self.model(inputs), targets) for inputs, targets in self.batches()]
         for buffer, before in zip(self.model.buffers(), buffers, strict=True):
             buffer.copy_(before)
         return torch.stack(losses).double().cpu().numpy()
 
-    def indices(self) -> torch.Tensor:
-        """(steps_per_epoch, batch_size) the training samples in the mini-batches of the next epoch of the data's order."""
+    def losses_at(self, theta: torch.Tensor, start: State) -> np.ndarray:
+        """As `losses_here` at the weights `theta` (P,), of the epoch whose streams begin as in `start`; the training stays where it is."""
+        here = self.state()
+        with torch.no_grad():
+            for weight, values in zip(self.weights, theta.split([w.numel() for w in self.weights]), strict=True):
+                weight.copy_(values.view_as(weight))
+        restore_streams(start, self.order)
+        losses = self.losses_here()
+        self.restore(here, self.epochs_done)
+        return losses
+
+    def indices(self) -> torch.Tensor | None:
+        """(steps_per_epoch, batch_size) the training samples in the mini-batches of the next epoch; None: all of them, as they are."""
+        if self.spec.batch_size is None:
+            return None
         order = torch.randperm(len(self.data.train_inputs), generator=self.order)
         return order[: self.steps_per_epoch * self.batch_size].view(-1, self.batch_size)
 
-    def _batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        for batch in self.indices().to(self.spec.device):
-            yield self.data.train_inputs[batch], self.data.train_targets[batch]
+    def batches(self) -> Batches:
+        """(inputs, targets) of each step of the next epoch."""
+        order = self.indices()
+        return self.task.batches(self.data, None if order is None else order.to(self.spec.device))
+
+
+def _accuracy(tallies: list[torch.Tensor | None]) -> float | None:
+    counted = [tally for tally in tallies if tally is not None]
+    if not counted:
+        return None
+    right, labels = torch.stack(counted).sum(dim=0).tolist()
+    return right / labels if labels else float("nan")
 
 
 def _check(spec: TrainSpec, data: Dataset) -> None:
@@ -132,7 +155,13 @@ def _check(spec: TrainSpec, data: Dataset) -> None:
         )
     if spec.device == "cuda" and not torch.cuda.is_available():
         raise InputError("device = 'cuda', but PyTorch sees no GPU here; use device: cpu or another profile")
-    if (data.task == "segmentation") != (spec.model.name == "unet"):
+    task = TASKS[spec.task or data.task]
+    if data.task not in task.takes:
+        fitting = ", ".join(name for name, one in TASKS.items() if data.task in one.takes)
+        raise InputError(
+            f"task = {spec.task!r} does not fit {spec.data.name}, which is for {data.task}; choose from {fitting}"
+        )
+    if task.dense != spec.model.dense:
         raise InputError(
             f"model {spec.model.name} does not fit {spec.data.name}, whose task is {data.task}: unet is for segmentation"
         )
@@ -140,13 +169,20 @@ def _check(spec: TrainSpec, data: Dataset) -> None:
 
 @contextmanager
 def deterministic() -> Iterator[None]:
-    """Deterministic algorithms only, and float32 that means float32 on every GPU; the caller's settings come back."""
-    before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.allow_tf32
+    """Deterministic algorithms only, and float32 that means float32 everywhere; the caller's settings come back."""
+    enabled, warn_only = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    cudnn, matmul = torch.backends.cudnn, torch.get_float32_matmul_precision()
+    tf32 = cudnn.allow_tf32
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # asked for by cuBLAS to be deterministic
     torch.use_deterministic_algorithms(True)
-    torch.backends.cudnn.allow_tf32 = False
+    torch.set_float32_matmul_precision("highest")
+    cudnn.allow_tf32 = False
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before[0])
-        torch.backends.cudnn.allow_tf32 = before[1]
+        torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
+        torch.set_float32_matmul_precision(matmul)
+        cudnn.allow_tf32 = tf32

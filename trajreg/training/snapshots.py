@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ import torch
 from safetensors.torch import load, save
 from torch import nn
 
+from trajreg.data.dataset import checksum
 from trajreg.errors import InputError
-
-MANIFEST = "manifest.json"
+from trajreg.files import write_json
+from trajreg.training import snapshot_index as index
 
 
 @dataclass(frozen=True)
@@ -30,25 +31,10 @@ class State:
     tensors: dict[str, torch.Tensor]
     plain: dict[str, Any]
 
-    def deviation(self, other: "State") -> float:
-        """The largest absolute difference of any weight, buffer or number of the optimiser; 0 only for bitwise equal states.
 
-        Infinite where numbers cannot tell the difference: other tensors, another random stream or setting, NaN.
-        """
-        if self.plain != other.plain or self.tensors.keys() != other.tensors.keys():
-            return float("inf")
-        pairs = [(name, tensor, other.tensors[name]) for name, tensor in self.tensors.items()]
-        return max((_deviation(name, *pair) for name, *pair in pairs), default=0.0)
-
-
-def _deviation(name: str, one: torch.Tensor, other: torch.Tensor) -> float:
-    if one.shape != other.shape or one.dtype != other.dtype:
-        return float("inf")
-    if one.contiguous().numpy().tobytes() == other.contiguous().numpy().tobytes():
-        return 0.0
-    # bytes differ: an equal value (−0 and 0), a NaN or a random stream has no distance that would mean anything
-    largest = float((one.double() - other.double()).abs().max())
-    return largest if largest > 0 and not name.startswith("random.") else float("inf")
+def landing(model: nn.Module) -> str:
+    """SHA-256 (hexadecimal) of weights and buffers in their order: where a training is, and what a replay has to arrive at."""
+    return checksum(*model.state_dict().values())
 
 
 def capture(model: nn.Module, optimizer: torch.optim.Optimizer, order: torch.Generator) -> State:
@@ -96,7 +82,7 @@ def _under(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Ten
 
 
 class Snapshots:
-    """Snapshots of one training in `folder`: number e is the state after e epochs, with whatever `log` belongs to that epoch.
+    """Snapshots of one training in `folder`: number e is the state after e epochs, with whatever `log` leads up to it.
 
     `epoch-000003.safetensors` (tensors) and `epoch-000003.json` (plain data and log); the checksums of all files are in
     `manifest.json`, which is replaced after each snapshot: a snapshot that was cut short is not in it and does not count.
@@ -106,64 +92,67 @@ class Snapshots:
         self.folder = Path(folder)
 
     def write(self, number: int, state: State, log: dict[str, Any] | None = None) -> None:
-        """Keep this state as snapshot `number`."""
+        """Keep this state as snapshot `number`; it counts when this returns."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        tensors, plain = _names(number)
+        tensors, plain = index.names(number)
         contents = {tensors: save(state.tensors), plain: json.dumps({"plain": state.plain, "log": log or {}}).encode()}
         for name, content in contents.items():
             (self.folder / name).write_bytes(content)
-        files = self._files() | {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-        partial = self.folder / f".{MANIFEST}"
-        partial.write_text(json.dumps({"files": files}, indent=1))
-        os.replace(partial, self.folder / MANIFEST)
+        files = index.checksums(self.folder) | {
+            name: hashlib.sha256(content).hexdigest() for name, content in contents.items()
+        }
+        write_json(self.folder / index.MANIFEST, {"files": files})
 
     def read(self, number: int) -> State:
         """Snapshot `number`; InputError names the file that is missing or was changed by as little as one byte."""
-        tensors, plain = (self._content(name, number) for name in _names(number))
+        tensors, plain = (self._content(name, number) for name in index.names(number))
         return State(load(tensors), json.loads(plain)["plain"])
 
     def log(self, number: int) -> dict[str, Any]:
         """The log that was written with snapshot `number`; raises as `read`."""
-        return json.loads(self._content(_names(number)[1], number))["log"]
+        return json.loads(self._content(index.names(number)[1], number))["log"]
 
-    def count(self) -> int:
-        """How many snapshots there are from number 0 on without a gap: where a training that was killed can go on."""
-        files, count = self._files(), 0
-        while all(name in files for name in _names(count)):
-            count += 1
-        return count
+    def numbers(self) -> list[int]:
+        """The snapshots there are, in order."""
+        return index.numbers(self.folder)
+
+    def keep_only(self, numbers: Collection[int]) -> None:
+        """Delete all other snapshots."""
+        files = index.checksums(self.folder)
+        gone = [name for number in self.numbers() if number not in numbers for name in index.names(number)]
+        write_json(self.folder / index.MANIFEST, {"files": {name: files[name] for name in files if name not in gone}})
+        for name in gone:
+            (self.folder / name).unlink(missing_ok=True)
+
+    def move(self, folder: Path) -> None:
+        """To another place on the same disk, in one piece, in the place of those that are there."""
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(self.folder, folder)
+        self.folder = folder
 
     def delete(self) -> None:
         """Delete the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def reserve(self, count: int, num_bytes: int, say: Callable[[str], None]) -> None:
-        """Announce `count` snapshots of `num_bytes` each, in words, to `say`; InputError when the disk has no room for them."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        needed, free = count * num_bytes, shutil.disk_usage(self.folder).free
-        what = f"estimator 'replay': {count:,} epoch snapshots need {needed:,} bytes, {free:,} are available in {self.folder}"
-        if needed > free:
-            raise InputError(f"{what}; train for fewer epochs, a narrower net, or use estimator 'epoch'")
-        say(what)
-
-    def _files(self) -> dict[str, str]:
-        path = self.folder / MANIFEST
-        if not path.exists():
-            return {}
-        try:
-            return dict(json.loads(path.read_text())["files"])
-        except (ValueError, KeyError, TypeError):
-            raise InputError(f"{path} is unreadable; delete the folder to train again") from None
-
     def _content(self, name: str, number: int) -> bytes:
-        path, files = self.folder / name, self._files()
+        path, files = self.folder / name, index.checksums(self.folder)
         if name not in files or not path.is_file():
-            raise InputError(f"replay without snapshots: the one after epoch {number} is missing ({path})")
+            raise InputError(f"the snapshot after epoch {number} is missing ({path})")
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != files[name]:
-            raise InputError(f"snapshot {path} was changed since it was written; delete {self.folder} to train again")
+            raise InputError(
+                f"snapshot {path} was changed since it was written; delete {self.folder} to make them again"
+            )
         return content
 
 
-def _names(number: int) -> tuple[str, str]:
-    return f"epoch-{number:06d}.safetensors", f"epoch-{number:06d}.json"
+def reserve(folder: Path, count: int, num_bytes: int, say: Callable[[str], None]) -> None:
+    """Announce `count` snapshots of `num_bytes` each, in words, to `say`; InputError when the disk has no room for them."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    needed, free = count * num_bytes, shutil.disk_usage(folder.parent).free
+    what = f"{count:,} snapshots need up to {needed:,} bytes, {free:,} are available in {folder.parent}"
+    if needed > free:
+        raise InputError(
+            f"{what}; keep fewer (`keep_snapshots`), or use estimator 'sketch' or 'epoch' in place of 'replay'"
+        )
+    say(what)

@@ -9,7 +9,8 @@
 - `epoch`: one iterate an epoch; exact for epoch means (Identity B), no per-step γ
 - `sketch`, `projection`, `sketched`: a random projection of every update, the map, and what follows; unbiased, with standard errors, exact
   for epoch sums
-- `replay`: distances to a known θ_T while an epoch is run once more; exact, no iterates (`trajreg.training.replay` runs it)
+- `towards`: distances towards a θ_T that is known, while epochs are run once more (`replay`); exact, no iterates
+- `tables`: what is kept of a trajectory: γ by step, by epoch and over the run
 - `flat`, `recent`, `boundaries`, `distances`: θ as one vector, the latest iterates reduced a block at a time, those at the
   ends of epochs, and what all estimators hand over
 

@@ -1,0 +1,78 @@
+"""What a training may be: wrong specs and impossible trainings are named."""
+
+import pytest
+import torch
+
+from trajreg.data.load import load
+from trajreg.errors import InputError
+from trajreg.training.session import Session
+from trajreg.training.spec import TrainSpec
+
+
+def spec(**changes):
+    base = {
+        "data": {"name": "digits10", "num_train": 100, "num_test": 50},
+        "model": {"name": "resnet18", "width": 0.03125},
+        "optimizer": {"name": "sgd", "lr": 0.05},
+        "batch_size": 30,
+        "num_epochs": 2,
+    }
+    return TrainSpec.parse(base | changes, "test")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_size": 101}, "batch_size = 101 is larger than the 100 training samples of digits10"),
+        ({"device": "cuda"}, "device = 'cuda', but PyTorch sees no GPU here"),
+        ({"model": {"name": "unet", "depth": 2}}, "model unet does not fit digits10, whose task is classification"),
+        (
+            {"data": {"name": "digits_seg", "num_train": 40}},
+            "resnet18 does not fit digits_seg, whose task is segmentation",
+        ),
+        (
+            {"task": "regression"},
+            "task = 'regression' does not fit digits10, which is for classification; choose from classification, one_hot_mse",
+        ),
+        (
+            {"task": "one_hot_mse", "data": {"name": "quadratic", "eigenvalues": [1.0]}, "batch_size": None},
+            "task = 'one_hot_mse' does not fit quadratic, which is for regression; choose from regression",
+        ),
+    ],
+)
+def test_impossible_trainings_are_refused(changes, message, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    one = spec(**changes)
+    with pytest.raises(InputError, match=message):
+        Session(one, load(one.data))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"optimizer": {"name": "sgd", "lr": -0.1}}, r"optimizer.lr = -0.1: input should be greater than 0"),
+        ({"optimizer": {"name": "sgd", "lr": "1e-3"}}, r"optimizer.lr = '1e-3': input should be a valid number"),
+        ({"optimizer": {"name": "sgd"}}, r"optimizer.lr is missing"),
+        ({"optimizer": {"name": "adam", "lr": 0.1, "momentum": 0.9}}, "momentum = 0.9 is an option of sgd and rmsprop"),
+        ({"optimizer": {"name": "sgd", "lr": 0.1, "nesterov": True}}, "nesterov needs sgd with momentum"),
+        ({"batchsize": 3}, "batchsize is not a known key"),
+        ({"num_epochs": 0}, "num_epochs = 0: input should be greater than or equal to 1"),
+        ({"num_epochs": 1.5}, "num_epochs = 1.5"),
+        ({"evaluate_every": 0}, "evaluate_every = 0: input should be greater than or equal to 1"),
+        ({"device": "tpu"}, "device = 'tpu': input should be 'cpu' or 'cuda'"),
+        ({"task": "ranking"}, "task = 'ranking': input should be 'classification', 'segmentation'"),
+        ({"after_step": [{"name": "max_norm", "limit": 0}]}, r"after_step.0.limit = 0: input should be greater than 0"),
+        ({"after_step": [{"name": "max_norm"}]}, r"after_step.0.limit is missing"),
+        ({"record": {"estimator": "epoch"}}, "record is not a known key"),
+    ],
+)
+def test_wrong_specs_are_named(changes, message):
+    with pytest.raises(InputError, match=message):
+        spec(**changes)
+
+
+def test_a_default_spelled_out_is_the_same_training():
+    assert spec(after_step=[], evaluate_every=1, task=None).identity() == spec().identity()
+    limited = spec(after_step=[{"name": "max_norm", "limit": 3.0}])
+    assert limited.identity() != spec().identity()
+    assert hash(limited) == hash(spec(after_step=[{"name": "max_norm", "limit": 3.0}]))
