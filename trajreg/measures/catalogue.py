@@ -2,7 +2,9 @@
 
 from trajreg.measures.measure import Measure
 from trajreg.measures.regularity import Regularity
+from trajreg.measures.sharpness import Sharpness
 
 MEASURES: dict[str, type[Measure]] = {
     "regularity": Regularity,
+    "sharpness": Sharpness,
 }
