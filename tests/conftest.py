@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 # as workers have it: sums over more threads have other last bits, and nets of this size are slower with them
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -23,12 +24,17 @@ def copy_project(target: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Path:
+def finished(tmp_path_factory, worker_id) -> Path:
     """A project copy in which the whole smoke profile has been made. Read only: take `project` to change things."""
     from trajreg.pipeline import Pipeline
 
-    top = copy_project(tmp_path_factory.mktemp("finished"))
-    assert Pipeline(top, "smoke").all()
+    own = tmp_path_factory.getbasetemp()
+    shared = own if worker_id == "master" else own.parent  # tests that run side by side share it
+    top, done = shared / "finished", shared / "finished.done"
+    with FileLock(shared / "finished.lock"):
+        if not done.exists():
+            assert Pipeline(copy_project(top), "smoke").all()
+            done.touch()
     return top
 
 

@@ -256,7 +256,8 @@ def test_a_stored_training_that_comes_out_otherwise_is_trained_anew_only_when_as
 
 
 def test_a_finished_reference_is_never_overwritten(project):
-    assert Console(project, version="v1").pipeline.all()
+    trees = project / "results" / "smoke"
+    (trees / "local").rename(trees / "v1")  # a finished tree of that name is a reference
     with pytest.raises(InputError, match="results/smoke/v1 is a finished reference and never overwritten"):
         Console(project, version="v1").pipeline.all()
 
