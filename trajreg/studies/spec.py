@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, Strict
 
-from trajreg.columns import Columns
+from trajreg.columns import Columns, nearest_first
 from trajreg.errors import InputError
 from trajreg.measures.catalogue import MEASURES
 from trajreg.measures.measure import Measure
@@ -172,7 +172,9 @@ def _parsed(measures: dict[str, Any], spec: RunSpec, where: str) -> dict[str, Me
     found = {}
     for name, options in measures.items():
         if name not in MEASURES:
-            raise InputError(f"{where}: measures.{name} is unknown, choose from {', '.join(MEASURES)}")
+            raise InputError(
+                f"{where}: measures.{name} is unknown, choose from {', '.join(nearest_first(name, MEASURES))}"
+            )
         found[name] = MEASURES[name].parse(options, f"{where}: measures.{name}")
         found[name].check(spec, f"{where}: measures.{name}")
     return found
