@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from trajreg.columns import Columns
@@ -42,13 +43,13 @@ class Measure(Spec):
         """Epoch → whether its steps are watched, or only where it begins; None: one observer has to watch the whole training."""
         return None
 
+    @abstractmethod
     def observer(self, session: Session, end: torch.Tensor | None) -> Observer:
         """A new observer; `end` is θ_T (P,) where it is needed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def result(self, session: Session, trained: Trained, parts: list[Any]) -> Result:
         """What was measured, from what each observer's `finish` returned, in the order of epochs."""
-        raise NotImplementedError
 
     def key(self, name: str) -> str:
         """`name` and 12 hexadecimal digits of the SHA-256 of options and version; options that have their default do not count."""

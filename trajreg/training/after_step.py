@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -18,9 +19,9 @@ Apply = Callable[[int], None]  # called with the step, from 0 on
 class AfterStep(Spec):
     """A technique and its options, which are fields; `name` says which it is."""
 
+    @abstractmethod
     def on(self, model: nn.Module) -> Apply:
         """What changes the weights of this net in place, after each step of the optimiser."""
-        raise NotImplementedError
 
 
 class MaxNorm(AfterStep):
