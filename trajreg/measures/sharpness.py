@@ -83,7 +83,7 @@ class Sharpness(Measure):
     def result(self, session: Session, trained: Trained, parts: list[Any]) -> Result:
         """Table `steps`, a row a measurement: step, epoch, lr, sharpness (and sharpness_2 …), residual (…), num_hvps, stability_limit;
         table `epochs`; sharpness_max, _initial, _final, and steps_to_edge: the first measured step at which the sharpness is above the
-        limit of stability, beyond the last step where it never is.
+        limit of stability; where it never is, later than T, after which it was measured last.
         """
         import numpy as np
         import pandas as pd
@@ -101,7 +101,7 @@ class Sharpness(Measure):
             "sharpness_initial": float(steps["sharpness"].iloc[0]),
         }
         if steps["stability_limit"].notna().all():
-            summary["steps_to_edge"] = float(above.iloc[0]) if len(above) else Bound(low=float(len(trained.losses)))
+            summary["steps_to_edge"] = float(above.iloc[0]) if len(above) else Bound(low=float(len(trained.losses) + 1))
         else:
             summary["steps_to_edge"] = float("nan")
         samples = "all samples" if self.num_samples is None else f"{self.num_samples} samples"
