@@ -1,12 +1,41 @@
 """The base of every spec: frozen, strict, and with one-line errors."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from trajreg.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Titles:
+    """What a reader sees in place of an option's values: metadata of its field.
+
+    For instance: `norm: Annotated[Literal["none", "batch"], Titles({"batch": "batch norm", "none": "no batch norm"})]`.
+
+    titles: value → title, in the order of their colours; or a function, for values that nobody can list.
+    """
+
+    titles: Mapping[Any, str] | Callable[[Any], str]
+
+    def of(self, value: Any) -> tuple[str, int | None] | None:
+        """(title, place in the order) of a value as YAML gives it; None where it has no title.
+
+        A mapping with a name has the title of that name, and in brackets its options. With options, as from a function, there is no place.
+        """
+        if not isinstance(self.titles, Mapping):
+            return self.titles(value), None
+        if isinstance(value, dict) and "name" in value:
+            found = self.of(value["name"])
+            options = ", ".join(f"{option} {number}" for option, number in value.items() if option != "name")
+            return (f"{found[0]} ({options})", None) if found and options else found
+        for place, (known, title) in enumerate(self.titles.items()):
+            if known == value and isinstance(known, bool) is isinstance(value, bool):  # True == 1
+                return title, place
+        return None
 
 
 class Spec(BaseModel):
@@ -21,6 +50,12 @@ class Spec(BaseModel):
         Raises InputError with one line a problem, each naming `where` (a file, say), the key, the value and what is allowed.
         """
         return parse_as(cls, values, where)
+
+    @classmethod
+    def titles(cls, option: str) -> Titles | None:
+        """What a reader sees in place of the values of this option; None where its definition says nothing."""
+        metadata = cls.model_fields[option].metadata if option in cls.model_fields else []
+        return next((one for one in metadata if isinstance(one, Titles)), None)
 
 
 class Every(Spec):
@@ -49,13 +84,27 @@ class NamedSpec(Spec):
         return {key: value for key, value in values.items() if value is not None}
 
     @classmethod
+    def titles(cls, option: str) -> Titles | None:
+        """As of every spec; those of `name` are of the whole family, so that no two of its names have one place."""
+        if option != "name":
+            return super().titles(option)
+        found = [own for member in cls._family() if (own := super(NamedSpec, member).titles("name"))]
+        return Titles(
+            {name: title for own in found if isinstance(own.titles, Mapping) for name, title in own.titles.items()}
+        )
+
+    @classmethod
     def _refusal(cls, key: Any, name: Any) -> dict[str, Any]:
         """The key, the names that take it, and the reason in words."""
-        family = next(one for one in reversed(cls.__mro__) if issubclass(one, NamedSpec) and one is not NamedSpec)
-        takers = [taker for member in family._members() if key in member.model_fields for taker in member.names()]
+        takers = [taker for member in cls._family() if key in member.model_fields for taker in member.names()]
         takes = f"{name} takes {', '.join(option for option in cls.model_fields if option != 'name') or 'no options'}"
         reason = f"{key} is an option of {', '.join(takers)}; {takes}" if takers else takes
         return {"key": key, "takers": takers, "reason": reason}
+
+    @classmethod
+    def _family(cls) -> Iterator[type["NamedSpec"]]:
+        top = next(one for one in reversed(cls.__mro__) if issubclass(one, NamedSpec) and one is not NamedSpec)
+        return top._members()
 
     @classmethod
     def _members(cls) -> Iterator[type["NamedSpec"]]:

@@ -5,13 +5,18 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, Strict, model_validator
 
-from trajreg.schema import NamedSpec, parse_as, specs_by_name
+from trajreg.schema import NamedSpec, Titles, parse_as, specs_by_name
 
 DIGIT_SIDE = 8  # of scikit-learn's embedded digits, in pixels
 
 Count = Annotated[int, Field(ge=1)]
 # YAML knows lists only; a tuple keeps the spec hashable
-Eigenvalues = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Strict(False), Field(min_length=1)]
+Eigenvalues = Annotated[
+    tuple[Annotated[float, Field(gt=0)], ...],
+    Strict(False),
+    Field(min_length=1),
+    Titles(lambda values: "curvatures " + ", ".join(f"{value:g}" for value in values)),
+]
 
 
 class DatasetSpec(NamedSpec):
@@ -30,7 +35,7 @@ class LabelledSpec(DatasetSpec):
     """
 
     num_test: Count | None = None
-    shuffle_targets: bool = False
+    shuffle_targets: Annotated[bool, Titles({False: "true labels", True: "random labels"})] = False
 
 
 class Digits10Spec(LabelledSpec):

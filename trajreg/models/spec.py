@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, Strict, TypeAdapter
 
-from trajreg.schema import NamedSpec, parse_as, specs_by_name
+from trajreg.schema import NamedSpec, Titles, parse_as, specs_by_name
 
 Positive = Annotated[float, Field(gt=0)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
@@ -14,7 +14,22 @@ Hidden = Annotated[tuple[Count, ...], Strict(False)]
 
 # of a block's parts. The second puts IC layers (norm, then dropout; Chen et al., 2019, arXiv 1905.05928) before the weights, the third is
 # pre-activation (He et al., 2016, arXiv 1603.05027), which in a plain stack is the first in other words: it matters for skip connections
-Order = Literal["weight-norm-act-drop", "norm-drop-weight-act", "norm-act-drop-weight"]
+Order = Annotated[
+    Literal["weight-norm-act-drop", "norm-drop-weight-act", "norm-act-drop-weight"],
+    Titles(
+        {
+            "weight-norm-act-drop": "norm after the weights",
+            "norm-drop-weight-act": "IC layers before the weights",
+            "norm-act-drop-weight": "pre-activation",
+        }
+    ),
+]
+Norm = Annotated[Literal["none", "batch"], Titles({"batch": "batch norm", "none": "no batch norm"})]
+Skip = Annotated[bool, Titles({True: "skip connections", False: "no skip connections"})]
+Init = Annotated[
+    Literal["default", "kaiming", "xavier"],
+    Titles({"default": "PyTorch init", "kaiming": "Kaiming init", "xavier": "Xavier init"}),
+]
 
 
 class ActivationSpec(NamedSpec):
@@ -59,8 +74,21 @@ def _name_where_default(value: Any) -> str | ActivationSpec:
     return spec.name if spec.model_dump(exclude_defaults=True) == {"name": spec.name} else spec
 
 
+_TITLES = Titles(
+    {
+        "relu": "ReLU",
+        "leaky_relu": "leaky ReLU",
+        "elu": "ELU",
+        "tanh": "tanh",
+        "sigmoid": "sigmoid",
+        "identity": "none (identity)",
+        "gelu": "GELU",
+        "silu": "SiLU",
+        "softplus": "softplus",
+    }
+)
 # "elu", or {name: elu, alpha: 0.5}
-Activation = Annotated[str | LeakyReLUSpec | ELUSpec | SoftplusSpec, BeforeValidator(_name_where_default)]
+Activation = Annotated[str | LeakyReLUSpec | ELUSpec | SoftplusSpec, BeforeValidator(_name_where_default), _TITLES]
 
 
 def name_and_options(activation: str | ActivationSpec) -> tuple[str, dict[str, Any]]:
@@ -82,9 +110,9 @@ class NetSpec(NamedSpec):
     images_only: ClassVar[bool] = True  # whether inputs have to be (C, H, W)
 
     activation: Activation = "relu"
-    norm: Literal["none", "batch"] = "none"
+    norm: Norm = "none"
     order: Order = "weight-norm-act-drop"
-    init: Literal["default", "kaiming", "xavier"] = "default"
+    init: Init = "default"
 
     @property
     def same_in_both_modes(self) -> bool:
@@ -98,7 +126,7 @@ class MLPSpec(NetSpec):
     images_only: ClassVar[bool] = False
     width: ClassVar[float] = 1.0  # `hidden` says it all; every spec has a width
 
-    name: Literal["mlp"]
+    name: Annotated[Literal["mlp"], Titles({"mlp": "MLP"})]
     hidden: Hidden = (128, 128)
     bias: bool = True
     dropout: Probability = 0.0
@@ -113,7 +141,7 @@ class ConvSpec(NetSpec):
     """What the convolutional nets share. width: scales the numbers of channels. block_dropout: in every block, where `order` says."""
 
     width: Positive = 1.0
-    norm: Literal["none", "batch"] = "batch"
+    norm: Norm = "batch"
     block_dropout: Probability = 0.0
 
     @property
@@ -125,7 +153,9 @@ class ConvSpec(NetSpec):
 class VGGSpec(ConvSpec):
     """dropout: before the classifier."""
 
-    name: Literal["vgg11", "vgg13", "vgg16"]
+    name: Annotated[
+        Literal["vgg11", "vgg13", "vgg16"], Titles({"vgg11": "VGG-11", "vgg13": "VGG-13", "vgg16": "VGG-16"})
+    ]
     dropout: Probability = 0.0
 
     @property
@@ -137,8 +167,8 @@ class VGGSpec(ConvSpec):
 class ResNetSpec(ConvSpec):
     """skip: connections around each block."""
 
-    name: Literal["resnet18", "resnet34"]
-    skip: bool = True
+    name: Annotated[Literal["resnet18", "resnet34"], Titles({"resnet18": "ResNet-18", "resnet34": "ResNet-34"})]
+    skip: Skip = True
 
 
 class UNetSpec(ConvSpec):
@@ -146,8 +176,8 @@ class UNetSpec(ConvSpec):
 
     dense: ClassVar[bool] = True
 
-    name: Literal["unet"]
-    skip: bool = True
+    name: Annotated[Literal["unet"], Titles({"unet": "U-Net"})]
+    skip: Skip = True
     depth: Count = 4
 
 

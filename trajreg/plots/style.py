@@ -1,14 +1,18 @@
 """The look of every figure, and saving it so that the same numbers give the same bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from zlib import crc32
 
 import matplotlib as mpl
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from trajreg.studies.names import Name
+
 FORMATS = (".png", ".svg")
+NUM_COLOURS = 10  # of the palette that is distinguishable without full colour vision
 Colour = tuple[float, float, float]
 
 
@@ -30,6 +34,24 @@ def use_style() -> None:
 def palette(names: Sequence[str]) -> dict[str, Colour]:
     """One colour a name, distinguishable without full colour vision; in the order given."""
     return dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True))
+
+
+def colours(names: Iterable[Name]) -> dict[str, Colour]:
+    """Text → colour, in the order given: a name has the same one in every picture, and no two of a picture are alike.
+
+    A name with a place has the colour of that place, one without has one that follows from its text; one that is taken gives way to the
+    next. More names than the palette has get as many hues, which are of this picture only.
+    """
+    known = {name.text: name for name in names}
+    if len(known) > NUM_COLOURS:
+        return dict(zip(known, sns.color_palette("husl", len(known)), strict=True))
+    found: dict[str, int] = {}
+    for name in sorted(known.values(), key=lambda one: (one.place is None, one.place or 0, one.text)):
+        wanted = crc32(name.text.encode()) if name.place is None else name.place
+        following = ((wanted + more) % NUM_COLOURS for more in range(NUM_COLOURS))
+        found[name.text] = next(place for place in following if place not in found.values())
+    shades = sns.color_palette("colorblind", NUM_COLOURS)
+    return {text: shades[found[text]] for text in known}
 
 
 def set_padding(figure: Figure, width: float, height: float) -> None:

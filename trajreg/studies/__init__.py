@@ -10,5 +10,6 @@
 - `claims`: paired effects, intervals, verdicts and their error rates
 - `decomposition`: what the compared ratios of γ are made of
 - `null_table`: γ against random walks, shuffled updates and random labels
+- `names`: what a reader sees in place of a setting
 - `medians`, `numbers`, `labels`: what becomes of unknown values, numbers in words, names for settings
 """

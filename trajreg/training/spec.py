@@ -9,7 +9,7 @@ from trajreg.data.sources import source_checksum
 from trajreg.data.spec import DataSpec, LabelledSpec
 from trajreg.models.spec import ModelSpec
 from trajreg.run_spec import RunSpec
-from trajreg.schema import Spec
+from trajreg.schema import Spec, Titles
 from trajreg.training.after_step import AnyAfterStep
 from trajreg.training.columns import TRAINING_COLUMNS
 
@@ -20,7 +20,10 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 class OptimizerSpec(Spec):
     """An optimiser of torch.optim: its name, learning rate and the options it takes; the rest are PyTorch's defaults."""
 
-    name: Literal["sgd", "adagrad", "rmsprop", "adam", "adamw"] = "sgd"
+    name: Annotated[
+        Literal["sgd", "adagrad", "rmsprop", "adam", "adamw"],
+        Titles({"sgd": "SGD", "adagrad": "Adagrad", "rmsprop": "RMSprop", "adam": "Adam", "adamw": "AdamW"}),
+    ] = "sgd"
     lr: Positive
     momentum: Fraction = 0.0
     nesterov: bool = False
