@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from trajreg.columns import Bound, Column, Columns, as_plain, from_plain, nearest_first
-from trajreg.errors import InputError
+from trajreg.columns import Bound, Column, Columns, as_plain, from_plain
+from trajreg.errors import InputError, nearest_first
 
 ONE = Columns((Column("a", "A", claimable=True),), (Column("loss", "loss"),))
 OTHER = Columns((Column("b", "B", shown=True),), (Column("gamma", "γ"),))

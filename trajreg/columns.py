@@ -1,12 +1,10 @@
 """What a column of a table is: its name, its title for a reader, its unit and scale, its null, and who may use it."""
 
-import difflib
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from trajreg.errors import InputError
+from trajreg.errors import InputError, nearest_first
 
 
 @dataclass(frozen=True)
@@ -98,13 +96,6 @@ class Columns:
         if name not in known:
             raise InputError(f"{name!r} is no column of epochs, choose from {', '.join(nearest_first(name, known))}")
         return known[name]
-
-
-def nearest_first(name: str, known: Iterable[str]) -> list[str]:
-    """The known names, those that `name` may be a slip of first."""
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=3)
-    return [*near, *(other for other in names if other not in near)]
 
 
 def as_plain(value: Value) -> Any:

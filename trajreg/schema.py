@@ -1,13 +1,14 @@
 """The base of every spec: frozen, strict, and with one-line errors."""
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from trajreg.errors import InputError
+from trajreg.errors import InputError, nearest, nearest_first
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,11 +96,12 @@ class NamedSpec(Spec):
 
     @classmethod
     def _refusal(cls, key: Any, name: Any) -> dict[str, Any]:
-        """The key, the names that take it, and the reason in words."""
+        """The key, the names that take it, the options there are, and the reason in words."""
         takers = [taker for member in cls._family() if key in member.model_fields for taker in member.names()]
-        takes = f"{name} takes {', '.join(option for option in cls.model_fields if option != 'name') or 'no options'}"
+        options = [option for option in cls.model_fields if option != "name"]
+        takes = f"{name} takes {', '.join(options) or 'no options'}"
         reason = f"{key} is an option of {', '.join(takers)}; {takes}" if takers else takes
-        return {"key": key, "takers": takers, "reason": reason}
+        return {"key": key, "takers": takers, "options": options, "reason": reason}
 
     @classmethod
     def _family(cls) -> Iterator[type["NamedSpec"]]:
@@ -128,10 +130,10 @@ def parse_as(kind: Any, values: object, where: str) -> Any:
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
-        raise InputError("\n".join(_line(where, problem, values) for problem in error.errors())) from None
+        raise InputError("\n".join(_line(where, problem, kind, values) for problem in error.errors())) from None
 
 
-def _line(where: str, problem: ErrorDetails, values: object) -> str:
+def _line(where: str, problem: ErrorDetails, spec: Any, values: object) -> str:
     kind, context, value = problem["type"], problem.get("ctx", {}), problem["input"]
     keys, found = _place(problem["loc"], values)
     message = problem["msg"].removeprefix("Value error, ")
@@ -141,19 +143,52 @@ def _line(where: str, problem: ErrorDetails, values: object) -> str:
     elif kind.startswith("union_tag"):
         is_mapping = isinstance(found, dict)  # else it was a name alone, which is how activations may be given
         keys, value = ([*keys, "name"], found.get("name")) if is_mapping else (keys, found)
-        message = f"input should be one of {context.get('expected_tags')}"
+        message = f"input should be one of {', '.join(_choices(value, context.get('expected_tags', '')))}"
     elif kind == "model_attributes_type":
         message = "input should be a mapping with the key name"
+    elif kind == "literal_error":
+        *others, last = _choices(value, context["expected"])
+        message = f"input should be {', '.join(others)} or {last}" if others else f"input should be {last}"
     key = ".".join(keys) or "(top level)"
     if kind in ("missing", "union_tag_not_found"):
-        return f"{where}: {key} is missing"
+        slip = nearest("name", map(str, found)) if kind == "union_tag_not_found" else None
+        return f"{where}: {key} is missing" + (f", did you mean it by {slip}?" if slip else "")
     if kind == "extra_forbidden":
-        return f"{where}: {key} is not a known key"
+        known = _known_keys(spec, keys)
+        return f"{where}: {key} {_unknown(keys[-1], known)} allowed: {', '.join(known)}"
     if kind == "foreign_option" and not context["takers"]:
-        return f"{where}: {key} is not a known key: {message}"
+        return f"{where}: {key} {_unknown(keys[-1], context['options'])} {message}"
     if kind == "value_error" and isinstance(value, dict):
         return f"{where}: {key}: {problem['msg'].removeprefix('Value error, ')}"
     return f"{where}: {key} = {value!r}: {message}"
+
+
+def _unknown(key: str, known: Iterable[str]) -> str:
+    slip = nearest(key, known)
+    return "is not a known key" + (f", did you mean {slip}?" if slip else ";")
+
+
+def _choices(value: object, expected: str) -> list[str]:
+    """What pydantic expected, "'a', 'b' or 'c'", as a list in which what `value` may be a slip of comes first."""
+    choices = {one.strip("'"): one for one in re.split(", | or ", expected)}
+    return [choices[one] for one in nearest_first(value, choices)]
+
+
+def _known_keys(kind: Any, keys: Sequence[str]) -> list[str]:
+    """The fields, in their order, of the specs in which the last of these keys was looked for."""
+    specs = list(_specs_in(kind))
+    for key in keys[:-1]:
+        if not key.isdigit():  # a place in a list
+            fields = [spec.model_fields[key] for spec in specs if key in spec.model_fields]
+            specs = [spec for field in fields for spec in _specs_in(field.annotation)]
+    return list(dict.fromkeys(key for spec in specs for key in spec.model_fields))
+
+
+def _specs_in(annotation: Any) -> Iterator[type[Spec]]:
+    if isinstance(annotation, type) and issubclass(annotation, Spec):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _specs_in(part)
 
 
 def _place(location: tuple[int | str, ...], values: object) -> tuple[list[str], Any]:

@@ -180,7 +180,8 @@ def test_every_other_epoch_from_the_first():
         ({"estimator": "sketch", "num_sketch": 1}, "num_sketch = 1: input should be greater than or equal to 2"),
         ({"optimum": "best"}, "optimum = 'best': input should be 'zero', 'endpoint' or 'endpoint_eval'"),
         ({"estimator": "guess"}, "estimator = 'guess': input should be 'store', 'epoch'"),
-        ({"every": 3}, "every is not a known key"),
+        ({"every": 3}, "every is not a known key; allowed: estimator, .*epochs$"),
+        ({"estimater": "store"}, r"estimater is not a known key, did you mean estimator\? allowed: estimator, "),
     ],
 )
 def test_wrong_options_are_named(options, message):

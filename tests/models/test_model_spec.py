@@ -80,7 +80,13 @@ def test_an_activation_with_options_is_part_of_a_specs_identity():
     [
         ({}, "a.yaml: name is missing"),
         ({"name": {}}, "a.yaml: name = {}"),
-        ({"name": "vgg12"}, "name = 'vgg12': input should be one of 'mlp', .*'unet'"),
+        ({"name": "vgg12"}, "name = 'vgg12': input should be one of 'vgg1.', 'vgg1.', 'vgg1.', 'mlp', .*'unet'"),
+        ({"nmae": "vgg11"}, r"a.yaml: name is missing, did you mean it by nmae\?"),
+        (
+            {"name": "vgg11", "widht": 1},
+            r"a.yaml: widht is not a known key, did you mean width\? vgg11 takes .*width, ",
+        ),
+        ({"name": "vgg11", "activation": "leakyrelu"}, "= 'leakyrelu': input should be one of 'leaky_relu', 'relu'"),
         ({"name": "vgg11", "width": 0.0}, "a.yaml: width = 0.0: .*greater than 0"),
         ({"name": "vgg11", "activation": "swish"}, "activation = 'swish': input should be one of 'relu', .*'elu'"),
         ({"name": "vgg11", "activation": 3}, "activation = 3: input should be one of 'relu'"),
@@ -108,8 +114,8 @@ def test_an_activation_with_options_is_part_of_a_specs_identity():
         ({"name": "unet", "depth": 0}, "depth = 0: .*greater than or equal to 1"),
         ({"name": "mlp", "hidden": [0]}, "hidden.0 = 0: .*greater than or equal to 1"),
         ({"name": "mlp", "hidden": [1.0]}, "hidden.0 = 1.0: .*integer"),
-        ({"name": "mlp", "layers": 2}, "layers is not a known key: mlp takes activation, .*hidden"),
-        ({"name": "mlp", "layers": None}, "layers is not a known key: mlp takes activation, .*hidden"),
+        ({"name": "mlp", "layers": 2}, "layers is not a known key; mlp takes activation, .*hidden"),
+        ({"name": "mlp", "layers": None}, "layers is not a known key; mlp takes activation, .*hidden"),
     ],
 )
 def test_bad_values_are_refused(values, message):

@@ -55,7 +55,19 @@ def test_impossible_trainings_are_refused(changes, message, monkeypatch):
         ({"optimizer": {"name": "sgd"}}, r"optimizer.lr is missing"),
         ({"optimizer": {"name": "adam", "lr": 0.1, "momentum": 0.9}}, "momentum = 0.9 is an option of sgd and rmsprop"),
         ({"optimizer": {"name": "sgd", "lr": 0.1, "nesterov": True}}, "nesterov needs sgd with momentum"),
-        ({"batchsize": 3}, "batchsize is not a known key"),
+        ({"batchsize": 3}, r"batchsize is not a known key, did you mean batch_size\? allowed: seed, device, data, "),
+        (
+            {"optimizer": {"name": "sgd", "lr": 0.1, "momentun": 0.9}},
+            r"optimizer.momentun is not .* mean momentum\? allowed: name, lr",
+        ),
+        (
+            {"optimizer": {"name": "adamm", "lr": 0.1}},
+            "optimizer.name = 'adamm': input should be 'adam', 'adamw'.* or ",
+        ),
+        (
+            {"after_step": [{"name": "max_norm", "limits": 1}]},
+            r"after_step.0.limits is .* did you mean limit\? allowed: name, limit$",
+        ),
         ({"num_epochs": 0}, "num_epochs = 0: input should be greater than or equal to 1"),
         ({"num_epochs": 1.5}, "num_epochs = 1.5"),
         ({"evaluate_every": 0}, "evaluate_every = 0: input should be greater than or equal to 1"),
@@ -63,7 +75,7 @@ def test_impossible_trainings_are_refused(changes, message, monkeypatch):
         ({"task": "ranking"}, "task = 'ranking': input should be 'classification', 'segmentation'"),
         ({"after_step": [{"name": "max_norm", "limit": 0}]}, r"after_step.0.limit = 0: input should be greater than 0"),
         ({"after_step": [{"name": "max_norm"}]}, r"after_step.0.limit is missing"),
-        ({"record": {"estimator": "epoch"}}, "record is not a known key"),
+        ({"record": {"estimator": "epoch"}}, "record is not a known key; allowed: .*model, optimizer"),
     ],
 )
 def test_wrong_specs_are_named(changes, message):

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from trajreg.columns import Columns, nearest_first
-from trajreg.errors import InputError
+from trajreg.columns import Columns
+from trajreg.errors import InputError, nearest_first
 from trajreg.schema import Spec
 
 

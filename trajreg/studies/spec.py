@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, Strict
 
-from trajreg.columns import Columns, nearest_first
-from trajreg.errors import InputError
+from trajreg.columns import Columns
+from trajreg.errors import InputError, nearest_first
 from trajreg.measures.catalogue import MEASURES
 from trajreg.measures.measure import Measure
 from trajreg.run_spec import RunSpec
