@@ -1,6 +1,7 @@
 """What a column of a table is: its name, its title for a reader, its unit and scale, its null, and who may use it."""
 
 import math
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -70,6 +71,13 @@ class Columns:
     def __add__(self, other: "Columns") -> "Columns":
         """Both, this one's first; a column that both have counts once."""
         return Columns(_each_once(self.summary + other.summary), _each_once(self.epochs + other.epochs))
+
+    def without(self, names: Container[str]) -> "Columns":
+        """These without those of some names, of the summary and of epochs."""
+        summary, epochs = (
+            tuple(column for column in columns if column.name not in names) for columns in (self.summary, self.epochs)
+        )
+        return Columns(summary, epochs)
 
     @property
     def claimable(self) -> dict[str, Column]:

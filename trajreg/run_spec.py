@@ -41,6 +41,11 @@ class RunSpec(Spec):
     def length(self) -> int:
         """How many ticks of progress it tells."""
 
+    @property
+    def columns(self) -> Columns:
+        """Those of COLUMNS that a run of this spec has."""
+        return self.COLUMNS
+
     def on_random_labels(self) -> Self | None:
         """The same on random labels; None where it has no labels to shuffle."""
         return None

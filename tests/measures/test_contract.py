@@ -1,13 +1,14 @@
 """What every measure of the catalogue has to hold: it changes nothing, and it does not matter when it is had."""
 
 import hashlib
+import math
 from importlib import import_module
 
 import pandas as pd
 import pytest
 import torch
 
-from trajreg.columns import Columns
+from trajreg.columns import Bound, Columns
 from trajreg.data.load import load
 from trajreg.measures.catalogue import MEASURES
 from trajreg.measures.measure import Measure
@@ -169,6 +170,24 @@ def test_its_columns_are_those_of_its_tables_and_summaries(name, alone):
     assert epochs - BOOKKEEPING == {column.name for column in columns.epochs}
     known = {column.name for column in columns.epochs}
     assert all({one.null, one.companion} - {None} <= known for one in columns.epochs)
+
+
+@pytest.fixture(scope="module")
+def longer():
+    """(name, number) → what the example gives of a training of which an epoch is the early phase."""
+    spec = SPEC.model_copy(update={"num_epochs": 5})
+    return {case: measure(spec, DATA, {"one": example(*case)})[1]["one"] for case in CASES}
+
+
+@pytest.mark.parametrize(("name", "number"), CASES)
+def test_what_it_offers_with_its_options_is_there_and_known(name, number, longer):
+    columns, result = example(name, number).columns, longer[name, number]
+    assert set(columns.summary) <= set(MEASURES[name].COLUMNS.summary)
+    assert set(columns.epochs) <= set(MEASURES[name].COLUMNS.epochs)
+    for column in columns.summary:
+        assert isinstance(result.summary[column.name], Bound) or not math.isnan(result.summary[column.name]), column
+    for column in columns.epochs:
+        assert result.tables["epochs"][column.name].notna().any(), column
 
 
 @pytest.mark.parametrize("name", MEASURES)

@@ -160,6 +160,36 @@ def test_one_pass_at_the_end_point_gives_every_epoch_its_gamma():
     assert set(epochs["optimum"]) == {"endpoint_eval"}
 
 
+def offered(**options):
+    columns = Regularity.parse(options, "test").columns
+    return {one.name for one in columns.summary}, {one.name for one in columns.epochs}
+
+
+def test_it_offers_what_can_be_had_with_its_options():
+    summary, epochs = offered()
+    assert (summary, epochs) == offered(estimator="sketch") == offered(estimator="replay", optimum="endpoint")
+    ends = {"gamma", "rate", "gamma_walk", "gamma_excess"}
+    assert offered(estimator="epoch")[1] == ends
+    assert {"cosine", "cosine_early", "gamma_median_late", "gamma_min"} <= summary - offered(estimator="epoch")[0]
+    some = offered(estimator="replay", epochs=[2])
+    assert some == (
+        {f"{name}{phase}" for name in ("gamma", "rate") for phase in ("", "_early", "_late")} | {"initial_distance"},
+        epochs,
+    )
+    assert offered(estimator="replay", epochs=[2], optimum="endpoint")[0] == {"initial_distance"}
+    early = {name for name in summary if name.endswith("_early")}
+    for first in ([1, 2], {"every": 3}):
+        assert offered(estimator="replay", epochs=first)[0] == some[0] | early
+
+
+@pytest.mark.parametrize("estimator", ["store", "epoch", "replay"])
+def test_a_phase_without_a_step_is_unknown_and_not_left_out(estimator):
+    summary = gamma(estimator, num_epochs=1, batch_size=None).summary
+    assert {one.name for one in Regularity(estimator=estimator).columns.summary} <= summary.keys()
+    assert np.isnan(summary["gamma_late"])
+    assert summary["gamma_early"] == summary["gamma"]
+
+
 def test_every_other_epoch_from_the_first():
     every, some = (Regularity.parse({"estimator": "replay", "epochs": one}, "test") for one in ({"every": 2}, [1, 3]))
     assert chosen(every.epochs, 3) == chosen(some.epochs, 3) == (1, 3)

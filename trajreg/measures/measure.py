@@ -31,6 +31,11 @@ class Measure(Spec):
     VERSION: ClassVar[int] = 1
     """Raise it when the numbers of this measure move."""
 
+    @property
+    def columns(self) -> Columns:
+        """Those of COLUMNS that can be had with these options: every one of them is in what `result` gives."""
+        return self.COLUMNS
+
     def check(self, spec: Any, where: str) -> None:
         """InputError, naming `where`, when this cannot be had of such a run (a TrainSpec)."""
 

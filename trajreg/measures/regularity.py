@@ -81,6 +81,10 @@ COLUMNS = Columns(
 )
 """γ and its companions over the whole run, its first fifth (`_early`) and the rest (`_late`), and over each epoch."""
 
+_PHASES = ("", "_early", "_late")
+_OF_STEPS = ("gamma_median", "gamma_low", "gamma_high", "gamma_positive", "cosine", "cosine_walk")
+_OF_ENDS = ("gamma", "rate")  # which follow from the distances at the ends of a stretch
+
 
 class Regularity(Measure):
     """γ at every step, and over epochs and the run.
@@ -121,6 +125,21 @@ class Regularity(Measure):
             raise InputError(
                 f"{where}: epochs asks for {largest(self.epochs)}, but this training has {spec.num_epochs} epochs"
             )
+
+    @property
+    def columns(self) -> Columns:
+        """Without what needs every step, where only ends of epochs are watched, or only the steps of some epochs."""
+        if self.estimator == "epoch":
+            return COLUMNS.without({f"{name}{phase}" for name in _OF_STEPS for phase in _PHASES} | {"gamma_min"})
+        if self.epochs == "all":
+            return COLUMNS
+        # an epoch that is not watched has no gap with ℓ* at the end point; a phase that ends within one may be unknown all the same
+        known = {"initial_distance"}
+        if self.optimum != "endpoint":
+            known |= {f"{name}{phase}" for name in _OF_ENDS for phase in _PHASES}
+        if 1 in chosen(self.epochs, 1):
+            known |= {column.name for column in COLUMNS.summary if column.name.endswith("_early")}
+        return Columns(tuple(column for column in COLUMNS.summary if column.name in known), COLUMNS.epochs)
 
     @property
     def needs_end(self) -> bool:

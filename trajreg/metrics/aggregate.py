@@ -72,8 +72,8 @@ def summarise(steps: pd.DataFrame, num_steps: int | None = None) -> dict[str, fl
 def summary_of(
     whole: pd.DataFrame, phases: pd.DataFrame, gamma_min: float, initial_distance: float
 ) -> dict[str, float]:
-    """`summarise` from its parts: the one row of the whole trajectory, a row a phase, and two numbers more."""
-    result = whole.iloc[0].to_dict()
+    """`summarise` from its parts: the one row of the whole trajectory, a row a phase (NaN without steps), and two numbers more."""
+    result, phases = whole.iloc[0].to_dict(), phases.reindex(["early", "late"])
     for phase in phases.index:
         result |= {f"{name}_{phase}": phases.loc[phase, name] for name in phases.columns}
     extremes = {"gamma_min": gamma_min, "initial_distance": initial_distance}

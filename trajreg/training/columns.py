@@ -20,3 +20,6 @@ TRAINING_COLUMNS = Columns(
     ),
 )
 """Losses and accuracies: where there are classes, and the mean IoU where every pixel has one."""
+
+ACCURACIES = ("train_accuracy", "test_accuracy", "final_train_accuracy", "final_test_accuracy")
+MEAN_IOU = ("test_mean_iou", "final_test_mean_iou")

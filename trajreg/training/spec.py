@@ -11,7 +11,7 @@ from trajreg.models.spec import ModelSpec
 from trajreg.run_spec import RunSpec
 from trajreg.schema import Spec, Titles
 from trajreg.training.after_step import AnyAfterStep
-from trajreg.training.columns import TRAINING_COLUMNS
+from trajreg.training.columns import ACCURACIES, MEAN_IOU, TRAINING_COLUMNS
 
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -81,6 +81,12 @@ class TrainSpec(RunSpec):
     def length(self) -> int:
         """Its epochs: the ticks of the progress display."""
         return self.num_epochs
+
+    @property
+    def columns(self) -> Columns:
+        """Without accuracies where there are no labels, and without the mean IoU where not every pixel has one."""
+        lacking = () if self.model.dense else MEAN_IOU
+        return TRAINING_COLUMNS.without(lacking if isinstance(self.data, LabelledSpec) else (*lacking, *ACCURACIES))
 
     def on_random_labels(self) -> Self | None:
         """The same on random labels; None where the data has none to shuffle, or has them shuffled already."""
