@@ -3,9 +3,8 @@
 import pytest
 
 from trajreg.errors import InputError
-from trajreg.models import layers
 from trajreg.models.build import MODELS
-from trajreg.models.spec import ACTIVATIONS, MODEL_SPECS, ELUSpec, LeakyReLUSpec, parse_model
+from trajreg.models.spec import ACTIVATIONS, FUNCTIONS, MODEL_SPECS, ELUSpec, LeakyReLUSpec, parse_model
 
 
 def parse(**values):
@@ -20,7 +19,7 @@ def defaults(spec_class):
 
 def test_the_names_are_those_of_the_dicts():
     assert list(MODEL_SPECS) == list(MODELS)
-    assert set(ACTIVATIONS) == set(layers.ACTIVATIONS)
+    assert set(ACTIVATIONS) == set(FUNCTIONS)
 
 
 @pytest.mark.parametrize("name", MODEL_SPECS)

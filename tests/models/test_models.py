@@ -8,9 +8,18 @@ import torch
 from torch import nn
 
 from trajreg.errors import InputError
-from trajreg.models.build import MODELS, build
-from trajreg.models.layers import ACTIVATIONS, activation_function, initialise
-from trajreg.models.spec import MODEL_SPECS, LeakyReLUSpec, MLPSpec, UNetSpec, parse_model
+from trajreg.models.build import MODELS, build, check
+from trajreg.models.layers import activation_function, initialise
+from trajreg.models.spec import (
+    ACTIVATIONS,
+    FUNCTIONS,
+    MODEL_SPECS,
+    Function,
+    LeakyReLUSpec,
+    MLPSpec,
+    UNetSpec,
+    parse_model,
+)
 
 SHAPE = (2, 8, 8)
 NUM_OUTPUTS = 3
@@ -223,5 +232,34 @@ def test_activations_use_their_options(spec, wanted):
 
 
 def test_an_activation_without_a_function_is_named():
-    with pytest.raises(InputError, match=r"activation 'swish' is unknown to trajreg.models.layers, which has relu, "):
+    with pytest.raises(InputError, match=r"activation 'swish' is unknown to trajreg.models.spec, choose from relu, "):
         activation_function("swish")
+    with pytest.raises(InputError, match=r"'leakyrelu' is unknown .*, choose from leaky_relu, relu, "):
+        activation_function("leakyrelu")
+
+
+@pytest.mark.parametrize(
+    ("module", "why"),
+    [
+        ("torch.nn.Swish", "module 'torch.nn' has no attribute 'Swish'"),
+        ("torhc.nn.SiLU", "No module named 'torhc'"),
+        ("Swish", "Empty module name"),
+        ("torch.nn.Threshold", ".*missing 2 required positional arguments.*"),
+    ],
+)
+def test_an_activation_that_cannot_be_made_is_named_with_its_module(module, why, monkeypatch):
+    monkeypatch.setitem(FUNCTIONS, "silu", Function(module, "SiLU"))
+    message = rf"^activation 'silu' is {module} in .*, which cannot be made \({why}\); the activations are silu, relu, "
+    with pytest.raises(InputError, match=message):
+        check(small("mlp", activation="silu"))
+
+
+def test_an_activation_is_a_line_and_a_net_without_a_class_is_named(monkeypatch):
+    monkeypatch.setitem(FUNCTIONS, "hardtanh", Function("torch.nn.Hardtanh", "hard tanh"))
+    assert isinstance(activation_function("hardtanh"), nn.Hardtanh)
+    check(small("vgg11"))
+    monkeypatch.delitem(MODELS, "vgg11")
+    with pytest.raises(
+        InputError, match=r"^model 'vgg11' is unknown to trajreg.models.build, which has vgg1., vgg1., "
+    ):
+        check(small("vgg11"))

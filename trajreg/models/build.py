@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import nn
 
-from trajreg.errors import InputError
-from trajreg.models.layers import initialise
+from trajreg.errors import InputError, nearest_first
+from trajreg.models.layers import activation_function, initialise
 from trajreg.models.mlp import MLP
 from trajreg.models.resnet import ResNet
 from trajreg.models.spec import ModelSpec
@@ -27,6 +27,14 @@ MODELS: dict[str, Callable[[Any, Shape, int], nn.Module]] = {
 }
 
 
+def check(spec: ModelSpec) -> None:
+    """InputError unless there are a class for this network and its activation function, with its options."""
+    if spec.name not in MODELS:
+        known = ", ".join(nearest_first(spec.name, MODELS))
+        raise InputError(f"model {spec.name!r} is unknown to trajreg.models.build, which has {known}")
+    activation_function(spec.activation)
+
+
 def build(spec: ModelSpec, input_shape: Shape, num_outputs: int) -> nn.Module:
     """The network for inputs of `input_shape`, (C, H, W) for all but the mlp, with its initial weights, on the CPU.
 
@@ -34,6 +42,7 @@ def build(spec: ModelSpec, input_shape: Shape, num_outputs: int) -> nn.Module:
     """
     if spec.images_only and len(input_shape) != 3:
         raise InputError(f"{spec.name} takes images (channels, height, width), not shape {tuple(input_shape)}")
+    check(spec)
     model = MODELS[spec.name](spec, input_shape, num_outputs)
     initialise(model, spec.init, spec.activation)
     return model

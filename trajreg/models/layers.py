@@ -2,42 +2,17 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from importlib import import_module
 
 import torch
 from torch import nn
 
-from trajreg.errors import InputError
-from trajreg.models.spec import ActivationSpec, ConvSpec, name_and_options
+from trajreg.errors import InputError, nearest_first
+from trajreg.models.spec import FUNCTIONS, ActivationSpec, ConvSpec, name_and_options
 
 ORDER = "weight-norm-act-drop"
 PARTS = set(ORDER.split("-"))
 
-
-def _leaky_relu(slope: float = 0.01) -> nn.Module:
-    return nn.LeakyReLU(slope)
-
-
-# name → activation function, from its options
-ACTIVATIONS: dict[str, Callable[..., nn.Module]] = {
-    "relu": nn.ReLU,
-    "leaky_relu": _leaky_relu,
-    "elu": nn.ELU,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-    "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid,
-    "softplus": nn.Softplus,
-    "identity": nn.Identity,
-}
-
-# What calculate_gain calls them. It knows no smooth rectifiers; they do as ReLU does away from 0, so they get its gain.
-_GAINS: dict[str, Literal["relu", "leaky_relu", "tanh", "sigmoid", "linear"]] = {
-    "leaky_relu": "leaky_relu",
-    "tanh": "tanh",
-    "sigmoid": "sigmoid",
-    "identity": "linear",
-}
 
 _INITIALISED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
@@ -45,10 +20,21 @@ _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm
 
 def activation_function(spec: str | ActivationSpec) -> nn.Module:
     """The activation function of that name, or of that name and options. Raises InputError when there is none."""
-    name, options = name_and_options(spec)
-    if name not in ACTIVATIONS:
-        raise InputError(f"activation {name!r} is unknown to trajreg.models.layers, which has {', '.join(ACTIVATIONS)}")
-    return ACTIVATIONS[name](**options)
+    name, _ = name_and_options(spec)
+    known = ", ".join(nearest_first(name, FUNCTIONS))
+    if name not in FUNCTIONS:
+        raise InputError(f"activation {name!r} is unknown to trajreg.models.spec, choose from {known}")
+    dotted, options = (
+        FUNCTIONS[name].module,
+        [] if isinstance(spec, str) else spec.model_dump(exclude={"name"}).values(),
+    )
+    folder, _, function = dotted.rpartition(".")
+    try:
+        return getattr(import_module(folder), function)(*options)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise InputError(
+            f"activation {name!r} is {dotted} in trajreg.models.spec, which cannot be made ({error}); the activations are {known}"
+        ) from None
 
 
 def block(
@@ -120,7 +106,7 @@ def initialise(model: nn.Module, init: str, activation: str | ActivationSpec) ->
         # nn.init takes dimension 0 for the outputs; a transposed convolution has its inputs there
         weight = layer.weight.transpose(0, 1) if isinstance(layer, nn.ConvTranspose2d) else layer.weight
         if init == "kaiming":
-            slope, gain = options.get("slope", 0.01), _GAINS.get(name, "relu")
+            slope, gain = options.get("slope", 0.01), FUNCTIONS[name].gain
             nn.init.kaiming_normal_(weight, a=slope, mode="fan_out", nonlinearity=gain)
         else:
             nn.init.xavier_uniform_(weight)

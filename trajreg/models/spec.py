@@ -1,6 +1,7 @@
 """Which network, and its options. Imports no torch."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field, Strict, TypeAdapter
 
@@ -14,16 +15,14 @@ Hidden = Annotated[tuple[Count, ...], Strict(False)]
 
 # of a block's parts. The second puts IC layers (norm, then dropout; Chen et al., 2019, arXiv 1905.05928) before the weights, the third is
 # pre-activation (He et al., 2016, arXiv 1603.05027), which in a plain stack is the first in other words: it matters for skip connections
-Order = Annotated[
-    Literal["weight-norm-act-drop", "norm-drop-weight-act", "norm-act-drop-weight"],
-    Titles(
-        {
-            "weight-norm-act-drop": "norm after the weights",
-            "norm-drop-weight-act": "IC layers before the weights",
-            "norm-act-drop-weight": "pre-activation",
-        }
-    ),
-]
+Order = Literal["weight-norm-act-drop", "norm-drop-weight-act", "norm-act-drop-weight"]
+_ORDERS = Titles(
+    {
+        "weight-norm-act-drop": "norm after the weights",
+        "norm-drop-weight-act": "IC layers before the weights",
+        "norm-act-drop-weight": "pre-activation",
+    }
+)
 Norm = Annotated[Literal["none", "batch"], Titles({"batch": "batch norm", "none": "no batch norm"})]
 Skip = Annotated[bool, Titles({True: "skip connections", False: "no skip connections"})]
 Init = Annotated[
@@ -32,14 +31,35 @@ Init = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class Function:
+    """module: the class in PyTorch, or elsewhere, as a dotted name; it takes the values of the spec's options, in their order.
+
+    title: what a reader sees. gain: what nn.init.calculate_gain calls it; it knows no smooth rectifiers, which get that of ReLU as they do
+    as ReLU does away from 0.
+    """
+
+    module: str
+    title: str
+    gain: Literal["relu", "leaky_relu", "tanh", "sigmoid", "linear"] = "relu"
+
+
+# in the order of their colours; a line adds one, and one with options has a spec class below as well
+FUNCTIONS = {
+    "relu": Function("torch.nn.ReLU", "ReLU"),
+    "leaky_relu": Function("torch.nn.LeakyReLU", "leaky ReLU", gain="leaky_relu"),
+    "elu": Function("torch.nn.ELU", "ELU"),
+    "tanh": Function("torch.nn.Tanh", "tanh", gain="tanh"),
+    "sigmoid": Function("torch.nn.Sigmoid", "sigmoid", gain="sigmoid"),
+    "identity": Function("torch.nn.Identity", "none (identity)", gain="linear"),
+    "gelu": Function("torch.nn.GELU", "GELU"),
+    "silu": Function("torch.nn.SiLU", "SiLU"),
+    "softplus": Function("torch.nn.Softplus", "softplus"),
+}
+
+
 class ActivationSpec(NamedSpec):
     """An activation function and its options, whose defaults are PyTorch's."""
-
-
-class PlainActivationSpec(ActivationSpec):
-    """An activation function without options."""
-
-    name: Literal["relu", "gelu", "silu", "tanh", "sigmoid", "identity"]
 
 
 class LeakyReLUSpec(ActivationSpec):
@@ -63,7 +83,18 @@ class SoftplusSpec(ActivationSpec):
     beta: Positive = 1.0
 
 
-_AnyActivation = Annotated[PlainActivationSpec | LeakyReLUSpec | ELUSpec | SoftplusSpec, Field(discriminator="name")]
+_WithOptions = LeakyReLUSpec | ELUSpec | SoftplusSpec
+_PLAIN = FUNCTIONS.keys() - {name for one in get_args(_WithOptions) for name in one.names()}
+
+
+class PlainActivationSpec(ActivationSpec):
+    """An activation function without options: those of FUNCTIONS that have no spec class of their own."""
+
+    if not TYPE_CHECKING:
+        name: Literal[tuple(name for name in FUNCTIONS if name in _PLAIN)]
+
+
+_AnyActivation = Annotated[PlainActivationSpec | _WithOptions, Field(discriminator="name")]
 ACTIVATIONS = specs_by_name(_AnyActivation)  # name → spec class
 _ACTIVATION: TypeAdapter[ActivationSpec] = TypeAdapter(_AnyActivation)
 
@@ -74,21 +105,12 @@ def _name_where_default(value: Any) -> str | ActivationSpec:
     return spec.name if spec.model_dump(exclude_defaults=True) == {"name": spec.name} else spec
 
 
-_TITLES = Titles(
-    {
-        "relu": "ReLU",
-        "leaky_relu": "leaky ReLU",
-        "elu": "ELU",
-        "tanh": "tanh",
-        "sigmoid": "sigmoid",
-        "identity": "none (identity)",
-        "gelu": "GELU",
-        "silu": "SiLU",
-        "softplus": "softplus",
-    }
-)
 # "elu", or {name: elu, alpha: 0.5}
-Activation = Annotated[str | LeakyReLUSpec | ELUSpec | SoftplusSpec, BeforeValidator(_name_where_default), _TITLES]
+Activation = Annotated[
+    str | _WithOptions,
+    BeforeValidator(_name_where_default),
+    Titles({name: function.title for name, function in FUNCTIONS.items()}),
+]
 
 
 def name_and_options(activation: str | ActivationSpec) -> tuple[str, dict[str, Any]]:
@@ -111,7 +133,7 @@ class NetSpec(NamedSpec):
 
     activation: Activation = "relu"
     norm: Norm = "none"
-    order: Order = "weight-norm-act-drop"
+    order: Annotated[Order, _ORDERS] = "weight-norm-act-drop"
     init: Init = "default"
 
     @property
