@@ -5,14 +5,16 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import torch
 from conftest import ROOT, copy_project
 
 from trajreg.errors import InputError
-from trajreg.runs.launch import _devices
-from trajreg.runs.plan import plan
+from trajreg.models.spec import FUNCTIONS, Function
+from trajreg.runs.launch import _devices, launch
+from trajreg.runs.plan import each_once, plan
 from trajreg.runs.store import RunStore
 from trajreg.studies.kinds import Wanted
 from trajreg.training.spec import TrainSpec
@@ -47,6 +49,37 @@ def test_without_a_gpu_it_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     with pytest.raises(InputError, match="device = 'cuda', but PyTorch sees no GPU here"):
         _devices(todos(tmp_path, "cuda"))
+
+
+@pytest.mark.parametrize("where", ["", "fig02.yaml: SiLU"])
+def test_what_cannot_be_built_is_refused_before_anything_is_made(tmp_path, monkeypatch, where):
+    monkeypatch.setitem(FUNCTIONS, "silu", Function("torch.nn.Sliu", "SiLU"))
+    values = {
+        "data": {"name": "digits10"}, "model": {"name": "mlp", "activation": "silu"}, "optimizer": {"lr": 0.1}, "num_epochs": 1,
+    }  # fmt: skip
+    good, bad = (TrainSpec.parse(values | {"model": model}, "test") for model in ({"name": "mlp"}, values["model"]))
+    wanted = [Wanted(good, {}), *(Wanted(bad.model_copy(update={"seed": seed}), {}, where=where) for seed in range(2))]
+    message = f"^{where + ': ' if where else ''}activation 'silu' is torch.nn.Sliu in .*$"
+    with pytest.raises(InputError, match=message) as error:
+        launch(wanted, RunStore(tmp_path), workers=1)
+    assert len(str(error.value).splitlines()) == 1
+    assert RunStore(tmp_path).fingerprints() == []
+
+
+def test_who_wants_a_run_tells_no_runs_apart(tmp_path):
+    (todo,) = todos(tmp_path, "cpu")
+    one = replace(todo.wanted, where="fig01.yaml: a")
+    assert one == todo.wanted
+    merged = each_once([one, replace(one, where="fig02.yaml: b", keep_snapshots=1)])
+    assert [(each.where, each.keep_snapshots) for each in merged.values()] == [("fig01.yaml: a", 1)]
+
+
+def test_launching_what_is_there_imports_no_torch(tmp_path):
+    code = (
+        "import sys; from trajreg.runs.launch import launch; from trajreg.runs.store import RunStore\n"
+        f"launch([], RunStore({str(tmp_path)!r})); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
 def children(group):

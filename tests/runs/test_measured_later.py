@@ -17,7 +17,7 @@ from trajreg.runs import launch as launching
 from trajreg.runs.execute import execute
 from trajreg.runs.fingerprint import fingerprint
 from trajreg.runs.launch import RunsFailed, launch
-from trajreg.runs.plan import plan
+from trajreg.runs.plan import announcement, plan
 from trajreg.runs.store import RunStore
 from trajreg.studies.kinds import Wanted
 from trajreg.training.session import Session
@@ -269,6 +269,101 @@ def test_anew_changes_nothing_of_runs_that_come_out_as_stored(store):
     before = files(store.root / NAME)
     make(wanted(SHARP), store, anew=True)
     assert files(store.root / NAME) == before
+
+
+def forgotten(store, column, *measurement):
+    """What is stored, as a library wrote it that did not know this column."""
+    path = store.root.joinpath(NAME, *measurement, "manifest.json")
+    manifest = json.loads(path.read_text())
+    del manifest["summary"][column]
+    path.write_text(json.dumps(manifest))
+
+
+def test_a_measurement_without_a_column_that_its_measure_has_come_to_offer_is_made_again(store, epochs, capsys):
+    make(wanted(RECORDED, SHARP), store)
+    before, kept = known(store, NAME, RECORDED, SHARP), files(store.root / NAME / key(RECORDED))
+    forgotten(store, "sharpness_final", key(SHARP))
+    (todo,) = plan([wanted(RECORDED, SHARP)], store, print)
+    assert (todo.is_stored, [*todo.measures]) == (True, [key(SHARP)])
+    assert announcement([todo]) == "1 measurement of 1 stored run to make by replay"
+    epochs.clear()
+    make(wanted(RECORDED, SHARP), store)
+    said = f"run {NAME}: {key(SHARP)} was stored without sharpness_final: it is measured again\n"
+    assert capsys.readouterr().out == said
+    assert epochs == [1, 2, 3, 4]
+    assert known(store, NAME, RECORDED, SHARP) == before
+    assert files(store.root / NAME / key(RECORDED)) == kept
+    assert not list(store.root.glob(f".{NAME}*"))
+    assert plan([wanted(RECORDED, SHARP)], store, print) == []
+
+
+def test_a_measurement_in_pieces_is_made_again_too(store, epochs):
+    make(wanted(SOME, keep=1), store)
+    before = known(store, NAME, SOME)
+    forgotten(store, "rate_late", key(SOME))
+    epochs.clear()
+    make(wanted(SOME, keep=1), store)
+    assert epochs == [2]
+    assert known(store, NAME, SOME) == before
+
+
+def test_a_column_that_cannot_be_had_with_its_options_is_not_lacking(store):
+    epoch = Regularity(estimator="epoch")
+    make(wanted(epoch), store)
+    forgotten(store, "cosine", key(epoch))
+    assert plan([wanted(epoch)], store, print) == []
+
+
+def test_a_training_without_a_column_of_its_kind_is_refused_or_made_anew(store, capfd):
+    make(wanted(RECORDED), store)
+    before = known(store, NAME, RECORDED)
+    forgotten(store, "final_test_loss")
+    (todo,) = plan([wanted(RECORDED)], store, print)
+    assert announcement([todo]) == "1 run to make with 1 measurement"
+    message = (
+        rf"^run {NAME} was stored without final_test_loss, which cannot be had without making it anew\. "
+        r"`--train-anew` \(make … ANEW=1\) sets such runs aside and makes them anew here$"
+    )
+    for refused in (lambda: launch([wanted(RECORDED)], store, workers=1), lambda: make(wanted(RECORDED), store)):
+        with pytest.raises(InputError, match=message):
+            refused()
+    assert launch([wanted(RECORDED)], store, workers=1, anew=True) == 1
+    assert "it is made anew" in capfd.readouterr().err
+    assert known(store, NAME, RECORDED) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "lacking"),
+    [
+        ({}, {"final_test_mean_iou"}),
+        (
+            {
+                "data": {"name": "quadratic", "eigenvalues": [1.0]},
+                "model": {"name": "mlp", "hidden": []},
+                "batch_size": None,
+            },
+            {"final_test_mean_iou", "final_train_accuracy", "final_test_accuracy"},
+        ),
+        (
+            {
+                "data": {"name": "digits_seg", "num_train": 20, "num_test": 4},
+                "model": {"name": "unet", "width": 0.03, "depth": 1},
+            },
+            set(),
+        ),
+        ({"task": "one_hot_mse"}, {"final_test_mean_iou"}),
+    ],
+)
+def test_a_training_has_the_columns_that_its_spec_says(store, changes, lacking):
+    one = wanted(num_epochs=1, **changes) if changes else wanted()
+    make(one, store)
+    stored, all_columns = store.get(fingerprint(one.spec)), one.spec.COLUMNS
+    assert {column.name for column in all_columns.summary} - {
+        column.name for column in one.spec.columns.summary
+    } == lacking
+    assert {column.name for column in one.spec.columns.summary} == {*stored.summary, "epochs_to_loss"}
+    assert {column.name for column in one.spec.columns.epochs} == {*stored.table("epochs")} - {"epoch", "step"}
+    assert plan([one], store, print) == []
 
 
 def several(count, *measures, keep=None):

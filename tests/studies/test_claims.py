@@ -166,7 +166,7 @@ def test_a_metric_that_a_run_lacks_is_an_error_and_one_that_is_undefined_may_be_
     spec = figure(claims=[claim(metric="cosine")])
     with pytest.raises(InputError, match=r"fig04: claim c: run f \(batch norm, seed 0\) lacks the metric cosine"):
         ledger(spec, fake_runs(spec, lambda s, seed: 1.0))
-    row = one_row(claim(), lambda s, seed: math.nan if has_norm(s) else 1.0)
+    row = one_row(claim(), lambda s, seed: math.nan if has_norm(s) and seed else 1.0)
     assert (row["low"], row["high"], row["censored"]) == (0, INF, 0)
     assert row["verdict"] == "inconclusive"
     speed = figure(claims=[claim(metric="epochs_to_loss", threshold=0.5, direction="lower")])
@@ -175,9 +175,26 @@ def test_a_metric_that_a_run_lacks_is_an_error_and_one_that_is_undefined_may_be_
         ledger(speed, runs)
 
 
+@pytest.mark.parametrize(
+    ("known", "variants"),
+    [
+        (lambda norm, seed: not norm, "batch norm"),
+        (lambda norm, seed: False, "batch norm and of no batch norm"),
+        (lambda norm, seed: norm == bool(seed % 2), "batch norm and of no batch norm"),
+    ],
+)
+def test_a_metric_that_is_undefined_in_every_pair_is_no_verdict(known, variants):
+    message = (
+        f"^fig04: claim c: gamma is undefined in every pair, in runs of {variants}: no verdict can be given; "
+        "ask for another measure or leave the claim out$"
+    )
+    with pytest.raises(InputError, match=message):
+        one_row(claim(), lambda s, seed: 1.0 if known(has_norm(s), seed) else math.nan)
+
+
 def test_a_diverged_run_counts_against_its_variant():
-    row = one_row(claim(), lambda s, seed: math.nan, diverged=lambda s, seed: has_norm(s))
-    assert row["diverged"] == 5
+    row = one_row(claim(), lambda s, seed: math.nan, diverged=lambda s, seed: has_norm(s) or seed > 0)
+    assert row["diverged"] == 9
     assert row["verdict"] == "inconclusive"  # the controls have no value either
     row = one_row(claim(), lambda s, seed: math.nan if has_norm(s) else 1.0, diverged=lambda s, seed: has_norm(s))
     assert row["verdict"] == "not replicated"

@@ -2,5 +2,5 @@
 
 - `measure`: what a measure is; `catalogue`: the measures by name; `epochs`: an option that measures share
 - `passes`: a training watched by measures, in the pass that trains it or by verified replay
-- the others: the measures
+- `regularity_columns`: the columns of `regularity`; the others: the measures
 """

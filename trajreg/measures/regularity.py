@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from trajreg.columns import Column, Columns
+from trajreg.columns import Columns
 from trajreg.errors import InputError
 from trajreg.measures.epochs import Epochs, chosen, largest
 from trajreg.measures.measure import Measure
+from trajreg.measures.regularity_columns import COLUMNS, columns_of_ends, columns_of_some
 from trajreg.result import Result
 from trajreg.training.observer import Observer
 
@@ -22,68 +22,6 @@ if TYPE_CHECKING:
     from trajreg.training.session import Session
     from trajreg.training.spec import TrainSpec
     from trajreg.trajectory.towards import EpochwiseTrajectory
-
-
-_GAMMA = Column("gamma", "γ", claimable=True, compared=True, shown=True)
-_OTHERS = (
-    Column("gamma_excess", "γ excess", claimable=True, compared=True, shown=True),
-    Column("gamma_walk", "γ walk", shown=True),
-    Column("cosine", "cosine, median", claimable=True, compared=True, shown=True),
-    Column("gamma_positive", "steps with γ > 0", shown=True),
-    Column("gamma_median", "γ, median of the steps", claimable=True),
-    Column("gamma_low", "γ, 5 % of the steps"),
-    Column("gamma_high", "γ, 95 % of the steps"),
-    Column("rate", "rate (mean learning rate × γ)", claimable=True),
-    Column("cosine_walk", "cosine of a random walk"),
-)
-
-
-def _phase(column: Column, phase: str) -> Column:
-    """The column over the early or the late steps alone."""
-    return replace(column, name=f"{column.name}_{phase}", title=f"{column.title}, {phase}")
-
-
-def _in_phases(column: Column) -> tuple[Column, ...]:
-    """The column over the whole run, and over its phases: these claims may be about, but no table shows them."""
-    quiet = replace(column, compared=False, shown=False)
-    return column, _phase(quiet, "early"), _phase(quiet, "late")
-
-
-COLUMNS = Columns(
-    summary=(
-        replace(_GAMMA, title="γ, whole run"),
-        _phase(_GAMMA, "early"),
-        _phase(replace(_GAMMA, compared=False, shown=False), "late"),
-        *(one for column in _OTHERS for one in _in_phases(column)),
-        Column("gamma_min", "γ, smallest of the steps"),
-        Column("initial_distance", "distance from start to end"),
-    ),
-    epochs=(
-        Column(
-            "gamma",
-            "regularity γ",
-            unit="γ of the epoch",
-            baseline=0.0,
-            null="gamma_walk",
-            null_band=True,
-            companion="gamma_median",
-        ),
-        Column("gamma_walk", "γ: random walks of the same step lengths and losses", unit="γ of the epoch"),
-        Column("gamma_excess", "γ in excess of a random walk", unit="γ of the epoch", baseline=0.0),
-        Column("gamma_median", "γ: median over steps", unit="γ, median of the epoch", baseline=0.0),
-        Column("gamma_low", "γ: 5 % of the steps", unit="γ", baseline=0.0),
-        Column("gamma_high", "γ: 95 % of the steps", unit="γ", baseline=0.0),
-        Column("gamma_positive", "steps with γ > 0", unit="fraction of the epoch's steps"),
-        Column("rate", "rate", unit="mean learning rate × γ", baseline=0.0),
-        Column("cosine", "alignment with the end point", unit="cosine, median of the epoch", null="cosine_walk"),
-        Column("cosine_walk", "cosine: random walk", unit="cosine, median of the epoch"),
-    ),
-)
-"""γ and its companions over the whole run, its first fifth (`_early`) and the rest (`_late`), and over each epoch."""
-
-_PHASES = ("", "_early", "_late")
-_OF_STEPS = ("gamma_median", "gamma_low", "gamma_high", "gamma_positive", "cosine", "cosine_walk")
-_OF_ENDS = ("gamma", "rate")  # which follow from the distances at the ends of a stretch
 
 
 class Regularity(Measure):
@@ -130,16 +68,10 @@ class Regularity(Measure):
     def columns(self) -> Columns:
         """Without what needs every step, where only ends of epochs are watched, or only the steps of some epochs."""
         if self.estimator == "epoch":
-            return COLUMNS.without({f"{name}{phase}" for name in _OF_STEPS for phase in _PHASES} | {"gamma_min"})
+            return columns_of_ends()
         if self.epochs == "all":
             return COLUMNS
-        # an epoch that is not watched has no gap with ℓ* at the end point; a phase that ends within one may be unknown all the same
-        known = {"initial_distance"}
-        if self.optimum != "endpoint":
-            known |= {f"{name}{phase}" for name in _OF_ENDS for phase in _PHASES}
-        if 1 in chosen(self.epochs, 1):
-            known |= {column.name for column in COLUMNS.summary if column.name.endswith("_early")}
-        return Columns(tuple(column for column in COLUMNS.summary if column.name in known), COLUMNS.epochs)
+        return columns_of_some(ends_tell=self.optimum != "endpoint", first=1 in chosen(self.epochs, 1))
 
     @property
     def needs_end(self) -> bool:

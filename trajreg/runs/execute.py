@@ -17,6 +17,7 @@ from trajreg.runs.store import RunStore
 from trajreg.studies.kinds import Wanted
 
 CHECKOUT = Path(__file__).resolve().parents[2]  # whose commit the numbers come from
+ANEW = "`--train-anew` (make … ANEW=1) sets such runs aside and makes them anew here"
 T = TypeVar("T")
 
 
@@ -76,8 +77,7 @@ def execute(name: str, wanted: Wanted, store: RunStore, work: Work | None = None
             _make(todo(name, wanted, store, work.tell.say), store, work)
         except Refused as error:
             if not anew:
-                hint = "`--train-anew` (make … ANEW=1) sets such runs aside and makes them anew here"
-                raise InputError(f"{error}. {hint}") from None
+                raise InputError(f"{error}. {ANEW}") from None
             work.tell.say(f"run {name}: {error}; set aside as {store.set_aside(name)}, it is made anew")
             _make(todo(name, wanted, store, work.tell.say), store, work)
 
@@ -85,6 +85,10 @@ def execute(name: str, wanted: Wanted, store: RunStore, work: Work | None = None
 def _make(missing: Todo, store: RunStore, work: Work) -> None:
     if missing.is_nothing:
         return
+    if missing.lacks_columns:
+        raise Refused(missing.refusal)
+    for key, columns in missing.outdated.items():
+        work.tell.say(f"run {missing.name}: {key} was stored without {', '.join(columns)}: it is measured again")
     pieces = work.one(_begin, missing, store.root)
     if pieces:
         parts = work.each(_replay, pieces, missing, store.root)

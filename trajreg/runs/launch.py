@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from trajreg.errors import InputError
 from trajreg.runs.display import Display, Sent
-from trajreg.runs.execute import execute
+from trajreg.runs.execute import ANEW, execute, executor
 from trajreg.runs.outcome import Room
 from trajreg.runs.plan import Todo, announcement, plan
 from trajreg.runs.provenance import num_cores
@@ -35,11 +35,13 @@ def launch(wanted: Iterable[Wanted], store: RunStore, workers: int | None = None
     of them. No more runs than workers and one are under way at once, which bounds the disk that their snapshots take; it is announced and,
     where it is not there, refused before anything is made.
     `workers` defaults to one a core, or one a GPU where the runs ask for cuda. Raises RunsFailed after all others have
-    finished, InputError when cuda or that disk is not there. Interrupted, it ends its processes and begins no other run.
+    finished; InputError, before anything is made, when cuda or that disk is not there, when a run cannot be made (`check` of its kind), or
+    when a stored one lacks columns and is not to be made `anew`. Interrupted, it ends its processes and begins no other run.
     """
     todos = plan(wanted, store, tqdm.write)
     if not todos:
         return 0
+    _refuse_impossible(todos, anew)
     devices = _devices(todos)
     workers = workers or len(devices)
     context = multiprocessing.get_context("spawn")  # a forked process inherits threads and CUDA in an unusable state
@@ -127,13 +129,23 @@ def _refuse_without_disk(
     say(what)
 
 
+def _refuse_impossible(todos: list[Todo], anew: bool) -> None:
+    """InputError, a line a problem, unless all of them can be made."""
+    problems = [f"{one.refusal}. {ANEW}" for one in todos if one.refusal and not anew]
+    for one in todos:
+        try:
+            executor(one.spec).check(one.spec)
+        except InputError as error:
+            problems.append(f"{one.wanted.where}: {error}" if one.wanted.where else str(error))
+    if problems:
+        raise InputError("\n".join(dict.fromkeys(problems)))
+
+
 def _second_pass(todo: Todo) -> bool:
     return any(one.needs_end for one in todo.measures.values())
 
 
 def _room(todo: Todo, store: RunStore) -> Room:
-    from trajreg.runs.execute import executor  # imports what the kind needs: only workers pay for it
-
     return executor(todo.spec).room(todo, store)
 
 

@@ -1,5 +1,6 @@
 """What the module that makes a kind of run hands over. `RunSpec.EXECUTOR` names the module; it has
 
+- `check(spec) -> None`: raise InputError where such a run cannot be made, as far as that is known without beginning it;
 - `execute(todo, store, tell) -> Outcome`: make the run, or what of it is missing, or raise `Refused`;
 - where measures can watch such a run: `replay(todo, store, piece, tell)`, run a piece of a stored run again, in any order and process;
   `collect(todo, store, parts) -> dict[name, Result]`, the measurements that follow; `end(todo, store)`, when all is stored;

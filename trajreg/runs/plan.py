@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from math import gcd
 
+from trajreg.columns import Columns
 from trajreg.measures.measure import Measure
 from trajreg.run_spec import RunSpec
 from trajreg.runs.fingerprint import fingerprint
-from trajreg.runs.store import RunStore
+from trajreg.runs.store import RunStore, Stored
 from trajreg.studies.kinds import Wanted
 from trajreg.training.snapshot_index import kept_numbers, numbers
 
@@ -20,7 +21,8 @@ Say = Callable[[str], None]
 class Todo:
     """One run, and what of it is to be made: itself, or measurements and snapshots of one that is stored.
 
-    measures: those that are lacking.
+    measures: those that are lacking. outdated: of these, the ones that are stored, and the columns that they have come to offer since.
+    lacks_columns: those that runs of its kind have come to have since it was stored; they cannot be had of it.
     """
 
     name: str
@@ -28,6 +30,8 @@ class Todo:
     is_stored: bool
     measures: dict[str, Measure]
     lacks_snapshots: bool
+    outdated: Mapping[str, list[str]] = field(default_factory=dict)
+    lacks_columns: tuple[str, ...] = ()
 
     @property
     def spec(self) -> RunSpec:
@@ -37,7 +41,15 @@ class Todo:
     @property
     def is_nothing(self) -> bool:
         """Whether all is there."""
-        return self.is_stored and not self.measures and not self.lacks_snapshots
+        return self.is_stored and not (self.measures or self.lacks_snapshots or self.lacks_columns)
+
+    @property
+    def refusal(self) -> str:
+        """What to say of a stored run that lacks columns; empty where it does not."""
+        if not self.lacks_columns:
+            return ""
+        lacking = ", ".join(self.lacks_columns)
+        return f"run {self.name} was stored without {lacking}, which cannot be had without making it anew"
 
 
 def each_once(wanted: Iterable[Wanted]) -> dict[str, Wanted]:
@@ -48,7 +60,7 @@ def each_once(wanted: Iterable[Wanted]) -> dict[str, Wanted]:
         if name in found:
             other = found[name]
             every = gcd(every or 0, other.keep_snapshots or 0) or None
-            one = Wanted(one.spec, {**other.measures, **one.measures}, every)
+            one = Wanted(one.spec, {**other.measures, **one.measures}, every, other.where)
         found[name] = one
     return found
 
@@ -60,14 +72,24 @@ def todo(name: str, wanted: Wanted, store: RunStore, say: Say) -> Todo:
         return Todo(name, wanted, False, dict(wanted.measures), wanted.keep_snapshots is not None)
     if stored.diverged:  # there is no more to be known of it
         return Todo(name, wanted, True, {}, False)
-    lacking = {
-        key: measure for key, measure in wanted.measures.items() if store.load_or_set_aside(name, key, say) is None
-    }
+    if gone := _absent(stored, wanted.spec.columns):
+        return Todo(
+            name, wanted, True, dict(wanted.measures), wanted.keep_snapshots is not None, lacks_columns=(*gone,)
+        )
+    measured = {key: store.load_or_set_aside(name, key, say) for key in wanted.measures}
+    absent = {key: _absent(one, wanted.measures[key].columns) for key, one in measured.items() if one is not None}
+    outdated = {key: columns for key, columns in absent.items() if columns}
+    lacking = {key: wanted.measures[key] for key, one in measured.items() if one is None or key in outdated}
     every, kept = wanted.keep_snapshots, numbers(store.kept_snapshots(name))
     if every is None or {*kept_numbers(wanted.spec.length, every)} <= {*kept}:
-        return Todo(name, wanted, True, lacking, False)
+        return Todo(name, wanted, True, lacking, False, outdated)
     # those that another figure wanted stay among the new ones
-    return Todo(name, replace(wanted, keep_snapshots=gcd(every, *kept[:-1])), True, lacking, True)
+    return Todo(name, replace(wanted, keep_snapshots=gcd(every, *kept[:-1])), True, lacking, True, outdated)
+
+
+def _absent(stored: Stored, columns: Columns) -> list[str]:
+    """The columns of the summary that are not in what is stored; what depends on a claim's threshold never is."""
+    return [one.name for one in columns.summary if one.name not in stored.summary and not one.first_below]
 
 
 def plan(wanted: Iterable[Wanted], store: RunStore, say: Say) -> list[Todo]:
@@ -78,7 +100,8 @@ def plan(wanted: Iterable[Wanted], store: RunStore, say: Say) -> list[Todo]:
 
 def announcement(todos: list[Todo]) -> str:
     """How many runs and measurements are to be made, in words."""
-    new, old = ([one for one in todos if one.is_stored is stored] for stored in (False, True))
+    new = [one for one in todos if not one.is_stored or one.lacks_columns]
+    old = [one for one in todos if one not in new]
     words = [f"{_count(len(new), 'run')} to make{_measurements(new, ' with ')}"] if new else []
     if measured := [one for one in old if one.measures]:
         words.append(f"{_measurements(measured)} of {_count(len(measured), 'stored run')} to make by replay")

@@ -114,7 +114,10 @@ class RunStore:
         return aside
 
     def save(self, fingerprint: str, result: Result, facts: dict[str, Any], measurement: str | None = None) -> None:
-        """Write a run, or a measurement of a stored run: all files into a hidden folder first, the manifest last, then one rename."""
+        """Write a run, or a measurement of a stored run: all files into a hidden folder first, the manifest last, then one rename.
+
+        A measurement that is there gives way to the new one.
+        """
         self.root.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f".{fingerprint}-", dir=self.root))
         try:
@@ -127,9 +130,12 @@ class RunStore:
             manifest = facts | result.facts | {"how": result.how, "diverged": result.diverged, "summary": summary}
             write_json(partial / MANIFEST, manifest | {"files": files})
             partial.chmod(0o755)
+            if measurement and (self.root / fingerprint / measurement).is_dir():  # a rename needs the place to be free
+                os.replace(self.root / fingerprint / measurement, partial.with_name(f"{partial.name}-old"))
             os.replace(partial, self.root / fingerprint / (measurement or ""))
         finally:
-            shutil.rmtree(partial, ignore_errors=True)
+            for left in (partial, partial.with_name(f"{partial.name}-old")):
+                shutil.rmtree(left, ignore_errors=True)
 
     def get(self, fingerprint: str, measurement: str | None = None) -> Stored:
         """As `load`, of what has to be there; InputError when it is not."""

@@ -13,6 +13,7 @@ from trajreg.data.load import load
 from trajreg.errors import InputError
 from trajreg.measures.measure import Measure
 from trajreg.measures.passes import Stretch, first_pass, replay_stretch, stretches, together
+from trajreg.models.build import check as check_model
 from trajreg.result import Result
 from trajreg.runs.outcome import Outcome, Refused, Room, Tell
 from trajreg.runs.plan import Todo
@@ -25,6 +26,11 @@ from trajreg.training.snapshots import Snapshots, reserve
 from trajreg.training.spec import TrainSpec
 
 _load = lru_cache(maxsize=1)(load)  # the pieces of one run follow one another in a worker: read its data once
+
+
+def check(spec: TrainSpec) -> None:
+    """InputError unless its network can be made; what only its data tell, they tell in the run itself."""
+    check_model(spec.model)
 
 
 def execute(todo: Todo, store: RunStore, tell: Tell) -> Outcome:

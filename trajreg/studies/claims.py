@@ -197,6 +197,7 @@ def _cell(settings: Settings) -> tuple[tuple[str, str], ...]:
 
 def _row(figure: FigureSpec, claim: ClaimSpec, others: Settings, pairs: list[tuple[Run, Run]]) -> LedgerRow:
     observed = [tuple(observe(run, claim, figure.figure) for run in pair) for pair in pairs]
+    _refuse_undefined(f"{figure.figure}: claim {claim.id}", claim.metric, pairs, observed)
     effects = [paired_effect(treated, control, claim) for treated, control in observed]
     low, high, confidence = paired_interval(effects)
     ratio = claim.effect == "ratio"
@@ -224,6 +225,20 @@ def _row(figure: FigureSpec, claim: ClaimSpec, others: Settings, pairs: list[tup
         diverged=sum(run.diverged for pair in pairs for run in pair),
         verdict=verdict(low, high, smallest, len(pairs)),
     )
+
+
+def _refuse_undefined(
+    claim: str, metric: str, pairs: list[tuple[Run, Run]], observed: list[tuple[Bounds, ...]]
+) -> None:
+    """InputError where no pair says anything and no divergence is why: such a row has no effect, and no verdict."""
+    both = [zip(*one, strict=True) for one in zip(pairs, observed, strict=True)]
+    unknown = [[run.variant for run, seen in one if seen == (-math.inf, math.inf) and not run.diverged] for one in both]
+    if all(unknown):
+        variants = " and of ".join(dict.fromkeys(variant for some in unknown for variant in some))
+        raise InputError(
+            f"{claim}: {metric} is undefined in every pair, in runs of {variants}: no verdict can be given; "
+            "ask for another measure or leave the claim out"
+        )
 
 
 def _log_ratio(a: float, b: float) -> float:

@@ -1,0 +1,85 @@
+"""The columns of γ and its companions, and which of them can be had where not every step is watched."""
+
+from dataclasses import replace
+
+from trajreg.columns import Column, Columns
+
+_GAMMA = Column("gamma", "γ", claimable=True, compared=True, shown=True)
+_OTHERS = (
+    Column("gamma_excess", "γ excess", claimable=True, compared=True, shown=True),
+    Column("gamma_walk", "γ walk", shown=True),
+    Column("cosine", "cosine, median", claimable=True, compared=True, shown=True),
+    Column("gamma_positive", "steps with γ > 0", shown=True),
+    Column("gamma_median", "γ, median of the steps", claimable=True),
+    Column("gamma_low", "γ, 5 % of the steps"),
+    Column("gamma_high", "γ, 95 % of the steps"),
+    Column("rate", "rate (mean learning rate × γ)", claimable=True),
+    Column("cosine_walk", "cosine of a random walk"),
+)
+
+
+def _phase(column: Column, phase: str) -> Column:
+    """The column over the early or the late steps alone."""
+    return replace(column, name=f"{column.name}_{phase}", title=f"{column.title}, {phase}")
+
+
+def _in_phases(column: Column) -> tuple[Column, ...]:
+    """The column over the whole run, and over its phases: these claims may be about, but no table shows them."""
+    quiet = replace(column, compared=False, shown=False)
+    return column, _phase(quiet, "early"), _phase(quiet, "late")
+
+
+COLUMNS = Columns(
+    summary=(
+        replace(_GAMMA, title="γ, whole run"),
+        _phase(_GAMMA, "early"),
+        _phase(replace(_GAMMA, compared=False, shown=False), "late"),
+        *(one for column in _OTHERS for one in _in_phases(column)),
+        Column("gamma_min", "γ, smallest of the steps"),
+        Column("initial_distance", "distance from start to end"),
+    ),
+    epochs=(
+        Column(
+            "gamma",
+            "regularity γ",
+            unit="γ of the epoch",
+            baseline=0.0,
+            null="gamma_walk",
+            null_band=True,
+            companion="gamma_median",
+        ),
+        Column("gamma_walk", "γ: random walks of the same step lengths and losses", unit="γ of the epoch"),
+        Column("gamma_excess", "γ in excess of a random walk", unit="γ of the epoch", baseline=0.0),
+        Column("gamma_median", "γ: median over steps", unit="γ, median of the epoch", baseline=0.0),
+        Column("gamma_low", "γ: 5 % of the steps", unit="γ", baseline=0.0),
+        Column("gamma_high", "γ: 95 % of the steps", unit="γ", baseline=0.0),
+        Column("gamma_positive", "steps with γ > 0", unit="fraction of the epoch's steps"),
+        Column("rate", "rate", unit="mean learning rate × γ", baseline=0.0),
+        Column("cosine", "alignment with the end point", unit="cosine, median of the epoch", null="cosine_walk"),
+        Column("cosine_walk", "cosine: random walk", unit="cosine, median of the epoch"),
+    ),
+)
+"""γ and its companions over the whole run, its first fifth (`_early`) and the rest (`_late`), and over each epoch."""
+
+_PHASES = ("", "_early", "_late")
+_OF_STEPS = ("gamma_median", "gamma_low", "gamma_high", "gamma_positive", "cosine", "cosine_walk")
+_OF_ENDS = ("gamma", "rate")  # which follow from the distances at the ends of a stretch
+
+
+def columns_of_ends() -> Columns:
+    """What can be had where only ends of epochs, and the lengths of steps, are watched."""
+    return COLUMNS.without({f"{name}{phase}" for name in _OF_STEPS for phase in _PHASES} | {"gamma_min"})
+
+
+def columns_of_some(ends_tell: bool, first: bool) -> Columns:
+    """What can be had where the steps of some epochs are watched.
+
+    ends_tell: the others have their gaps, so that γ follows from their ends; not so with ℓ* at the end point. first: epoch 1 is among
+    those that are watched. A phase that ends within an epoch that is not watched may be unknown all the same.
+    """
+    known = {"initial_distance"}
+    if ends_tell:
+        known |= {f"{name}{phase}" for name in _OF_ENDS for phase in _PHASES}
+    if first:
+        known |= {column.name for column in COLUMNS.summary if column.name.endswith("_early")}
+    return Columns(tuple(column for column in COLUMNS.summary if column.name in known), COLUMNS.epochs)
