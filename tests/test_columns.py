@@ -20,6 +20,11 @@ def test_a_column_of_both_counts_once_and_the_first_come_first():
     assert (both.title("b"), both.title("c")) == ("B", "c")
 
 
+def test_columns_without_some_keep_their_order():
+    assert (ONE + OTHER).without({"a", "gamma"}) == Columns(OTHER.summary, ONE.epochs)
+    assert ONE.without(()) == ONE
+
+
 def test_two_columns_of_one_name_are_refused():
     with pytest.raises(ValueError, match="two columns have one name: a"):
         ONE + Columns((Column("a", "another"),))

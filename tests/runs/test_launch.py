@@ -13,6 +13,8 @@ from conftest import ROOT, copy_project
 
 from trajreg.errors import InputError
 from trajreg.models.spec import FUNCTIONS, Function
+from trajreg.runs.execute import execute
+from trajreg.runs.fingerprint import fingerprint
 from trajreg.runs.launch import _devices, launch
 from trajreg.runs.plan import each_once, plan
 from trajreg.runs.store import RunStore
@@ -75,11 +77,22 @@ def test_who_wants_a_run_tells_no_runs_apart(tmp_path):
 
 
 def test_launching_what_is_there_imports_no_torch(tmp_path):
-    code = (
-        "import sys; from trajreg.runs.launch import launch; from trajreg.runs.store import RunStore\n"
-        f"launch([], RunStore({str(tmp_path)!r})); sys.exit('torch' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+    values = {
+        "data": {"name": "digits10", "num_train": 20, "num_test": 5}, "model": {"name": "mlp", "hidden": [4]},
+        "optimizer": {"lr": 0.1}, "num_epochs": 1,
+    }  # fmt: skip
+    code = [
+        "import sys",
+        "from trajreg.runs.launch import launch",
+        "from trajreg.runs.store import RunStore",
+        "from trajreg.studies.kinds import Wanted",
+        "from trajreg.training.spec import TrainSpec",
+        f"assert launch([Wanted(TrainSpec.parse({values!r}, 'test'), {{}})], RunStore({str(tmp_path)!r})) == 0",
+        "sys.exit('torch' in sys.modules)",
+    ]
+    spec = TrainSpec.parse(values, "test")
+    execute(fingerprint(spec), Wanted(spec, {}), RunStore(tmp_path))
+    assert subprocess.run([sys.executable, "-c", "\n".join(code)], cwd=ROOT).returncode == 0
 
 
 def children(group):

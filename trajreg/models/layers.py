@@ -13,21 +13,17 @@ from trajreg.models.spec import FUNCTIONS, ActivationSpec, ConvSpec, name_and_op
 ORDER = "weight-norm-act-drop"
 PARTS = set(ORDER.split("-"))
 
-
 _INITIALISED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
 
 def activation_function(spec: str | ActivationSpec) -> nn.Module:
     """The activation function of that name, or of that name and options. Raises InputError when there is none."""
-    name, _ = name_and_options(spec)
+    name, options = (spec, []) if isinstance(spec, str) else (spec.name, spec.model_dump(exclude={"name"}).values())
     known = ", ".join(nearest_first(name, FUNCTIONS))
     if name not in FUNCTIONS:
         raise InputError(f"activation {name!r} is unknown to trajreg.models.spec, choose from {known}")
-    dotted, options = (
-        FUNCTIONS[name].module,
-        [] if isinstance(spec, str) else spec.model_dump(exclude={"name"}).values(),
-    )
+    dotted = FUNCTIONS[name].module
     folder, _, function = dotted.rpartition(".")
     try:
         return getattr(import_module(folder), function)(*options)

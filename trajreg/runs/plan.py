@@ -44,6 +44,11 @@ class Todo:
         return self.is_stored and not (self.measures or self.lacks_snapshots or self.lacks_columns)
 
     @property
+    def is_made(self) -> bool:
+        """Whether the run itself is to be made."""
+        return not self.is_stored or bool(self.lacks_columns)
+
+    @property
     def refusal(self) -> str:
         """What to say of a stored run that lacks columns; empty where it does not."""
         if not self.lacks_columns:
@@ -60,7 +65,7 @@ def each_once(wanted: Iterable[Wanted]) -> dict[str, Wanted]:
         if name in found:
             other = found[name]
             every = gcd(every or 0, other.keep_snapshots or 0) or None
-            one = Wanted(one.spec, {**other.measures, **one.measures}, every, other.where)
+            one = Wanted(one.spec, {**other.measures, **one.measures}, every, other.where or one.where)
         found[name] = one
     return found
 
@@ -89,7 +94,8 @@ def todo(name: str, wanted: Wanted, store: RunStore, say: Say) -> Todo:
 
 def _absent(stored: Stored, columns: Columns) -> list[str]:
     """The columns of the summary that are not in what is stored; what depends on a claim's threshold never is."""
-    return [one.name for one in columns.summary if one.name not in stored.summary and not one.first_below]
+    known = stored.summary
+    return [one.name for one in columns.summary if one.name not in known and not one.first_below]
 
 
 def plan(wanted: Iterable[Wanted], store: RunStore, say: Say) -> list[Todo]:
@@ -100,8 +106,7 @@ def plan(wanted: Iterable[Wanted], store: RunStore, say: Say) -> list[Todo]:
 
 def announcement(todos: list[Todo]) -> str:
     """How many runs and measurements are to be made, in words."""
-    new = [one for one in todos if not one.is_stored or one.lacks_columns]
-    old = [one for one in todos if one not in new]
+    new, old = ([one for one in todos if one.is_made is made] for made in (True, False))
     words = [f"{_count(len(new), 'run')} to make{_measurements(new, ' with ')}"] if new else []
     if measured := [one for one in old if one.measures]:
         words.append(f"{_measurements(measured)} of {_count(len(measured), 'stored run')} to make by replay")
