@@ -6,6 +6,7 @@ PYTHON  ?= python3
 VENV     = .venv
 BIN      = $(VENV)/bin
 RUN      = $(BIN)/python -m trajreg
+CODE     = trajreg tests benchmarks docs
 SELECT   = --profile $(PROFILE) --figures $(FIGURES) $(if $(ANEW),--train-anew)
 
 # The environment is stamped with the content of what it was built from, not with a time.
@@ -14,7 +15,7 @@ STAMP    = $(VENV)/built-from
 BUILT    = cksum < $(LOCK)
 
 .DEFAULT_GOAL := help
-.PHONY: all runs figures report verify status test lint lab env lock clean help
+.PHONY: all runs figures report verify status test lint format docs lab env lock clean help
 
 all: env  ## reproduce: train the runs, execute the notebooks, render the report, compare with the reference
 	@$(RUN) all $(SELECT) --version $(VERSION)
@@ -34,14 +35,22 @@ verify: env  ## compare results/PROFILE/VERSION with the newest committed refere
 status: env  ## what is ready and what is missing
 	@$(RUN) status $(SELECT) --version $(VERSION)
 
-test: env lint  ## lint, the unit tests and the whole pipeline on the smoke profile
+test: env lint  ## lint, the unit tests, the documentation and the whole pipeline on the smoke profile
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: env  ## ruff, the layer contract, the types of the library
-	@$(BIN)/ruff check trajreg tests benchmarks notebooks
-	@$(BIN)/ruff format --check trajreg tests benchmarks
+	@$(BIN)/ruff check $(CODE) notebooks
+	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/mypy
+
+format: env  ## mend what ruff can mend, and format the code
+	@$(BIN)/ruff check --fix $(CODE) notebooks
+	@$(BIN)/ruff format $(CODE)
+
+docs: env  ## build the documentation into docs/_build/html
+	@$(BIN)/python -m sphinx -q -n -W --keep-going -d docs/_build/doctrees docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 lab: env  ## open JupyterLab on the notebooks
 	@$(BIN)/jupyter lab --notebook-dir .
@@ -62,9 +71,9 @@ lock: env  ## resolve the newest versions into the lock file and environment.yml
 	@$(BIN)/python -m trajreg.environment
 
 clean:  ## delete the environment, caches, stored runs and unversioned results; committed results stay
-	@rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache build *.egg-info
+	@rm -rf $(VENV) docs/_build .pytest_cache .ruff_cache .import_linter_cache build *.egg-info
 	@git clean -fdXq results
 
 help:  ## this list
 	@awk -F ':.*## *' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
-	@echo "  options: PROFILE=$(PROFILE) VERSION=$(VERSION) FIGURES=\"fig04 fig05\"; profiles: $(notdir $(wildcard params/*))"
+	@echo "  options: PROFILE=$(PROFILE) VERSION=$(VERSION) FIGURES=\"fig04 fig05\"; profiles: $(notdir $(patsubst %/,%,$(wildcard params/*/)))"

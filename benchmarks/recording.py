@@ -32,7 +32,7 @@ import torch
 from trajreg.data.load import load
 from trajreg.measures import passes
 from trajreg.measures.regularity import Recording, Regularity
-from trajreg.studies.params import figure_files, load_figure
+from trajreg.studies.params import figure_ids, load_figure
 from trajreg.training.session import Session
 from trajreg.training.spec import TrainSpec
 
@@ -65,8 +65,7 @@ class Run:
 
 def first_run(figure: str) -> TrainSpec:
     """The training of a figure's first variant and seed, as the digits profile has it."""
-    (path,) = figure_files(PARAMS, "digits", [figure]).values()
-    return load_figure(path).wanted()[0].spec
+    return load_figure(PARAMS, "digits", figure).wanted()[0].spec
 
 
 def measure(figure: str, num_epochs: int, passes: int) -> None:
@@ -99,7 +98,7 @@ def measure(figure: str, num_epochs: int, passes: int) -> None:
 def peak_memory() -> None:
     """Train the run with the most stored bytes in this process and print its peak memory."""
     torch.set_num_threads(1)
-    figures = [load_figure(path) for path in figure_files(PARAMS, "digits").values()]
+    figures = [load_figure(PARAMS, "digits", one) for one in figure_ids(PARAMS, "digits")]
     wanted = [one for figure in figures for one in figure.wanted() if one.spec.model.name == "vgg16"]
     one = max(wanted, key=lambda one: one.spec.num_epochs)
     passes.measure(one.spec, load(one.spec.data), dict(one.measures))

@@ -32,13 +32,14 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import seaborn as sns
 import torch
 from projections import CONSTRUCTIONS, gaussian
 from recording import first_run
 
 from trajreg.data.load import load
 from trajreg.models.build import build
-from trajreg.plots.style import palette, save_figure, use_style
+from trajreg.plots.style import save_figure, use_style
 from trajreg.training.tasks import TASKS
 from trajreg.trajectory.parameters import Weights
 from trajreg.trajectory.projection import Projection
@@ -143,7 +144,7 @@ def error(weights: torch.Tensor, seeds: int = 8) -> None:
     use_style()
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     names = {"sketch alone": None, "with exact epoch sums": PER_EPOCH}
-    for (name, every), colour in zip(names.items(), palette(list(names)).values(), strict=True):
+    for (name, every), colour in zip(names.items(), sns.color_palette("colorblind", len(names)), strict=True):
         scaled, relative = [], []
         for k in ks:
             inner = np.array([sketched(weights, int(k), seed, every).inner for seed in range(seeds)])

@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def copy_project(target: Path) -> Path:
-    """What the pipeline reads, in a folder of its own: params, notebooks, the library's text, the lock file."""
-    for folder in ("params", "notebooks", "trajreg"):
+    """What the pipeline reads, in a folder of its own: params, notebooks, the library's text, the docs, the lock file."""
+    for folder in ("params", "notebooks", "trajreg", "docs"):
         shutil.copytree(
             ROOT / folder, target / folder, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
         )

@@ -24,6 +24,7 @@ LOCKED = pins((ROOT / "requirements.lock").read_text(encoding="utf-8"))
 # Executing notebooks, drawing and rendering may need the extras; nothing else does.
 NEEDS_EXTRAS = (
     "trajreg.plots",
+    "trajreg.products",
     "trajreg.report",
     "trajreg.cli",
     "trajreg.__main__",

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import unquote
 
 import pandas as pd
 import pytest
@@ -16,13 +17,12 @@ from trajreg.cli import main
 from trajreg.errors import InputError
 from trajreg.pipeline import Pipeline
 from trajreg.runs.keys import parameter_names
-from trajreg.runs.study import PATHS
+from trajreg.runs.notebooks import PARAMETERS
 from trajreg.runs.tree import ResultsTree
-from trajreg.studies.params import figure_files, load_figure, load_yaml
-from trajreg.studies.spec import FigureSpec
+from trajreg.studies.params import figure_ids, load_figure, load_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-FIGURES = list(figure_files(ROOT / "params", "smoke"))
+FIGURES = figure_ids(ROOT / "params", "smoke")
 
 
 class Console:
@@ -43,40 +43,62 @@ def edit(path, old, new):
     path.write_text(text.replace(old, new))
 
 
+def leave_out(path, key):
+    known = json.loads(path.read_text())
+    known.pop(key)
+    path.write_text(json.dumps(known))
+
+
 def stamps(tree):
     return {path: path.stat().st_mtime_ns for path in tree.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("figure", FIGURES)
-def test_every_notebook_leaves_figure_table_claims_and_page(finished, figure):
-    tree = finished / "results" / "smoke" / "local"
-    for product in (
-        "figures/{}.png",
-        "figures/{}.svg",
-        "tables/{}.csv",
-        "values/{}.csv",
-        "claims/{}.csv",
-        "pages/{}.html",
-    ):
-        assert (tree / product.format(figure)).stat().st_size > 0
-    known = ResultsTree(tree).provenance(figure)
-    assert (f"decomposition/{figure}.csv" in known["outputs"]) == (figure != "fig01")
-    assert (f"figures/{figure}_decomposition.svg" in known["outputs"]) == (figure != "fig01")
-    for product in ("nulls/{}.csv", "figures/{}_nulls.png", "figures/{}_nulls.svg"):
-        assert (product.format(figure) in known["outputs"]) == (figure != "fig01")
-    assert known["params"].startswith(f"params/smoke/{figure}")
-    assert len(pd.read_csv(tree / "values" / f"{figure}.csv")) == len(set(known["runs"]))
+def test_every_notebook_leaves_its_products_and_a_page(finished, figure):
+    tree = ResultsTree(finished / "results" / "smoke" / "local")
+    known = tree.provenance(figure)
+    if figure == "fig01":
+        assert known["products"] == ["plane", "claims", "values", "summary"]
+    else:
+        assert known["products"] == ["panels", "claims", "decomposition", "nulls", "values", "summary"]
+    folder = tree.root / figure
+    assert set(known["outputs"]) == {path.name for path in folder.iterdir()} - {"provenance.json"}
+    assert all(path.stat().st_size > 0 for path in (*folder.iterdir(), tree.root / "pages" / f"{figure}.html"))
+    assert {folder / "values.csv", folder / "claims.csv"} == {
+        tree.product(figure, role) for role in ("values", "claims")
+    }
+    assert known["params"] == [f"params/{figure}.yaml", f"params/smoke/{figure}.yaml"]
+    assert len(pd.read_csv(folder / "values.csv")) == len(set(known["runs"]))
+
+
+def test_notebooks_and_pages_link_to_the_page_that_explains_them(finished):
+    pages = finished / "results" / "smoke" / "local" / "pages"
+    anchors = set(re.findall(r' id="([^"]*)"', (pages / "reading-a-figure.html").read_text()))
+    for page in pages.glob("fig*.html"):
+        links = re.findall(r'href="(?:\.\./pages/)?reading-a-figure\.html#([^"]*)"', page.read_text())
+        assert links
+        assert {unquote(link) for link in links} <= anchors
+        assert "docs/reading-a-figure.md" not in page.read_text()
+
+
+def test_the_front_page_puts_together_what_the_figures_say(finished):
+    index = (finished / "results" / "smoke" / "local" / "index.html").read_text()
+    for name in ("decomposition", "nulls"):
+        assert index.count(f'id="product-{name}"') == 1
+        for figure in FIGURES:
+            assert (f"pages/{figure}.html#product-{name}" in index) == (figure != "fig01")
 
 
 @pytest.mark.parametrize("figure", FIGURES[1:])
 def test_every_variant_is_held_against_its_nulls(finished, figure):
     tree = finished / "results" / "smoke" / "local"
-    (path,) = figure_files(ROOT / "params", "smoke", [figure]).values()
-    table = pd.read_csv(tree / "nulls" / f"{figure}.csv", keep_default_na=False, na_values=[""])
-    assert table["variant"].tolist() == [variant.label for variant in load_figure(path).variants()]
+    table = pd.read_csv(tree / figure / "nulls.csv", keep_default_na=False, na_values=[""])
+    assert table["variant"].tolist() == [
+        variant.label for variant in load_figure(ROOT / "params", "smoke", figure).variants
+    ]
     assert set(zip(table["seeds"], table["random_seeds"], strict=True)) == {(2, 1)}
     assert table.notna().all(axis=None)
-    values = pd.read_csv(tree / "values" / f"{figure}.csv")
+    values = pd.read_csv(tree / figure / "values.csv")
     assert values["variant"].str.endswith("random labels").sum() == len(table)
     for page in ("index.html", f"pages/{figure}.html"):
         assert "random labels" in (tree / page).read_text()
@@ -122,11 +144,7 @@ def test_touching_redoes_nothing(project):
 
 
 def test_editing_a_notebooks_plot_code_redraws_that_figure_only(project):
-    edit(
-        project / "notebooks" / "fig04_vgg_batchnorm.ipynb",
-        "training_panels(runs, rows=",
-        "training_panels(runs[:], rows=",
-    )
+    edit(project / "notebooks" / "fig04.ipynb", "panels(study.figure, runs)", "panels(study.figure, runs[:])")
     console = Console(project)
     assert console.pipeline.all()
     assert "0 made or measured" in console.text
@@ -136,12 +154,12 @@ def test_editing_a_notebooks_plot_code_redraws_that_figure_only(project):
 
 def test_editing_the_code_of_one_kind_of_plot_redraws_the_figures_that_use_it(project):
     edit(project / "trajreg" / "plots" / "plane.py", "levels=9", "levels=7")
-    waiting = [job.figure.figure for job in Console(project).pipeline.jobs if not job.is_ready()]
+    waiting = [job.figure.id for job in Console(project).pipeline.jobs if not job.is_ready()]
     assert waiting == ["fig01"]
 
 
 def test_editing_params_redoes_what_depends_on_them(project):
-    edit(project / "params" / "smoke" / "fig04_vgg_batchnorm.yaml", "seeds: 2", "seeds: 3")
+    edit(project / "params" / "smoke" / "fig04.yaml", "seeds: 2", "seeds: 3")
     console = Console(project)
     assert console.pipeline.all()
     assert "2 made or measured" in console.text
@@ -149,8 +167,12 @@ def test_editing_params_redoes_what_depends_on_them(project):
 
 
 def test_a_notebook_that_raises_is_kept_and_the_others_finish(project):
-    edit(project / "notebooks" / "fig04_vgg_batchnorm.ipynb", "ledger = study", "1 / 0\\nledger = study")
-    edit(project / "notebooks" / "fig01_illustration.ipynb", "minimiser=np.ones(2)", "minimiser=1.0 * np.ones(2)")
+    edit(
+        project / "notebooks" / "fig04.ipynb",
+        "from trajreg.products.ledger",
+        "1 / 0\\nfrom trajreg.products.ledger",
+    )
+    edit(project / "notebooks" / "fig01.ipynb", "minimiser=np.ones(2)", "minimiser=1.0 * np.ones(2)")
     console = Console(project)
     assert not console.pipeline.all()
     tree = project / "results" / "smoke" / "local"
@@ -162,7 +184,7 @@ def test_a_notebook_that_raises_is_kept_and_the_others_finish(project):
     assert "ZeroDivisionError" in (tree / "failed" / "fig04.ipynb").read_text()
     assert "ZeroDivisionError" in (tree / "index.html").read_text()
     assert ResultsTree(tree).figures() == [figure for figure in FIGURES if figure != "fig04"]
-    edit(project / "notebooks" / "fig04_vgg_batchnorm.ipynb", "1 / 0\\n", "")
+    edit(project / "notebooks" / "fig04.ipynb", "1 / 0\\n", "")
     assert Console(project).pipeline.all()
     assert not list((tree / "failed").glob("fig04*"))
 
@@ -178,12 +200,12 @@ def test_a_corrupt_run_is_trained_again_and_its_figure_comes_out_the_same(projec
 
 
 def test_a_figure_whose_runs_all_diverge_is_drawn_and_says_so(project):
-    edit(project / "params" / "smoke" / "fig01_illustration.yaml", "lr: 0.1", "lr: 10.0")
+    edit(project / "params" / "smoke" / "fig01.yaml", "lr: 0.1", "lr: 10.0")
     console = Console(project, figures=["fig01"])
     assert console.pipeline.all()
     tree = project / "results" / "smoke" / "local"
     assert ResultsTree(tree).provenance("fig01")["num_diverged"] == 4
-    assert set(pd.read_csv(tree / "claims" / "fig01.csv")["verdict"]) == {"inconclusive"}
+    assert set(pd.read_csv(tree / "fig01" / "claims.csv")["verdict"]) == {"inconclusive"}
     assert "diverged" in (tree / "pages" / "fig01.html").read_text()
 
 
@@ -193,13 +215,13 @@ def test_results_are_compared_with_the_newest_reference(project):
     assert console.pipeline.verify()
     assert "against results/smoke/v1" in console.text
     assert f"{len(FIGURES)} figures with the same bytes, 0 problems" in console.text
-    values = project / "results" / "smoke" / "v1" / "values" / "fig04.csv"
+    values = project / "results" / "smoke" / "v1" / "fig04" / "values.csv"
     table = pd.read_csv(values)
     table["final_train_loss"] += 1e6 * table["final_train_loss"].std()
     table.to_csv(values, index=False)
-    provenance = values.parents[1] / "provenance" / "fig04.json"
+    provenance = values.with_name("provenance.json")
     known = json.loads(provenance.read_text())
-    known["outputs"].pop("values/fig04.csv")
+    known["outputs"].pop("values.csv")
     provenance.write_text(json.dumps(known))
     console = Console(project)
     assert not console.pipeline.verify()
@@ -207,15 +229,38 @@ def test_results_are_compared_with_the_newest_reference(project):
     assert re.search(r"fig04, .*: final_train_loss = .* in the reference, allowed is ±", console.text)
 
 
+def test_changed_params_are_shown_old_beside_new_and_the_rest_is_held_against_the_reference(
+    project, monkeypatch, capsys
+):
+    trees = project / "results" / "smoke"
+    shutil.copytree(trees / "local", trees / "v1")
+    edit(project / "params" / "smoke" / "fig04.yaml", "lr: 5e-2", "lr: 0.1")
+    console = Console(project)
+    assert console.pipeline.all()
+    lines = console.lines[console.lines.index("  fig04: other settings (old → new)") :]
+    assert lines[1] == "    base.optimizer.lr: 0.05 → 0.1"
+    assert lines[3].split() == ["variant", "metric", "old", "new", "ratio", "seeds"]
+    assert re.search(r"VGG-11, PyTorch init, batch norm +gamma +\d\S+ +\d\S+ +\d\S+ +2$", lines[4])
+    assert "1 figure has other settings than the reference and was not held against it: fig04" in console.text
+    assert "python -m trajreg diff v1 local --profile smoke" in console.text
+    assert f"{len(FIGURES) - 1} figures with the same bytes, 0 problems" in console.text
+    capsys.readouterr()
+    monkeypatch.chdir(project)
+    assert main(["diff", "v1", "local", "--profile", "smoke"]) == 0
+    assert "base.optimizer.lr: 0.05 → 0.1" in capsys.readouterr().out
+    assert main(["diff", "local", "v1", "--profile", "smoke", "--figures", "fig04"]) == 0
+    assert "base.optimizer.lr: 0.1 → 0.05" in capsys.readouterr().out
+
+
 def test_a_figure_that_only_one_tree_has_is_no_agreement(project):
-    local, reference = (project / "results" / "smoke" / version / "provenance" for version in ("local", "v1"))
-    shutil.copytree(local.parent, reference.parent)
-    (local / "fig04.json").unlink()
-    (reference / "fig02.json").unlink()
+    local, reference = (project / "results" / "smoke" / version for version in ("local", "v1"))
+    shutil.copytree(local, reference)
+    (local / "fig04" / "provenance.json").unlink()
+    (reference / "fig02" / "provenance.json").unlink()
     console = Console(project)
     assert not console.pipeline.verify()
-    assert "DIFFERS: fig04: missing or changed since it was made in local" in console.text
-    assert "DIFFERS: fig02: missing or changed since it was made in v1" in console.text
+    assert "DIFFERS: fig04: is not in local" in console.text
+    assert "DIFFERS: fig02: is not in v1" in console.text
     console = Console(project, figures=["fig04"])
     assert not console.pipeline.verify()
     assert "fig02" not in console.text
@@ -223,22 +268,60 @@ def test_a_figure_that_only_one_tree_has_is_no_agreement(project):
 
 def test_where_every_figure_was_altered_the_report_says_so_and_has_no_verdict(project):
     tree = project / "results" / "smoke" / "local"
-    edit(tree / "claims" / "fig04.csv", "inconclusive", "replicated")
+    edit(tree / "fig04" / "claims.csv", "inconclusive", "replicated")
     for figure in FIGURES:
-        (tree / "figures" / f"{figure}.svg").unlink()
+        (tree / figure / "notebook.ipynb").unlink()
     Console(project).pipeline.report()
     assert len((tree / "claims.csv").read_text().splitlines()) == 1
     index = (tree / "index.html").read_text()
     assert index.count("Not to be believed") >= len(FIGURES)
     for figure in FIGURES:
-        assert f"figures/{figure}.svg was deleted since the figure was made" in index
+        assert f"{figure}/notebook.ipynb was deleted since the figure was made" in index
     assert set(re.findall(r'<span class="big">(\d+)</span>', index)) == {"0"}
-    assert "claims/fig04.csv was changed since the figure was made" in (tree / "pages" / "fig04.html").read_text()
+    assert "fig04/claims.csv was changed since the figure was made" in (tree / "pages" / "fig04.html").read_text()
+
+
+def report(project):
+    console = Console(project)
+    console.pipeline.report()
+    return console.text
+
+
+def test_the_report_follows_what_becomes_of_the_figures_and_of_its_pages(project):
+    tree = project / "results" / "smoke" / "local"
+    assert report(project) == ""
+    for product in ("claims.csv", "values.csv"):  # one altered product after another
+        edit(tree / "fig04" / product, "variant", "VARIANT")
+        assert report(project).startswith("report: ")
+        assert f"fig04/{product} was changed since the figure was made" in (tree / "pages/fig04.html").read_text()
+    shutil.rmtree(tree / "fig04")  # which was no longer believed
+    assert report(project).startswith("report: ")
+    assert "fig04" not in (tree / "index.html").read_text()
+    leave_out(tree / "fig02" / "provenance.json", "seeds")
+    assert report(project).startswith("report: ")
+    assert "fig02/provenance.json lacks seeds" in (tree / "pages/fig02.html").read_text()
+    for page in ("pages/fig02.html", "pages/reading-a-figure.html", "claims.csv", "style.css"):
+        (tree / page).unlink()
+        assert report(project).startswith("report: ")
+        assert (tree / page).exists()
+    edit(project / "trajreg" / "report" / "publish.py", '"num_runs", "cores")', '"num_runs")')
+    assert report(project).startswith("report: ")
+    assert report(project) == ""
+
+
+def test_a_figure_whose_provenance_lacks_a_key_is_drawn_again_and_no_agreement(project):
+    trees = project / "results" / "smoke"
+    shutil.copytree(trees / "local", trees / "v1")
+    leave_out(trees / "local" / "fig04" / "provenance.json", "runs")
+    console = Console(project)
+    assert not console.pipeline.verify()
+    assert "DIFFERS: fig04: was changed in local since it was made" in console.text
+    assert [job.figure.id for job in console.pipeline.jobs if not job.is_ready()] == ["fig04"]
 
 
 def test_a_stored_training_that_comes_out_otherwise_is_trained_anew_only_when_asked(project, monkeypatch, capsys):
     monkeypatch.chdir(project)
-    edit(project / "params" / "smoke" / "fig01_illustration.yaml", "estimator: store,", "optimum: endpoint,")
+    edit(project / "params" / "smoke" / "fig01.yaml", "estimator: store,", "optimum: endpoint,")
     name = ResultsTree(project / "results" / "smoke" / "local").provenance("fig01")["runs"][0]
     manifest = project / "results" / "smoke" / "runs" / name / "manifest.json"
     known = json.loads(manifest.read_text())
@@ -284,9 +367,17 @@ def test_status_and_why(project, monkeypatch, capsys):
         (["run", "--profile", "nope"], "error: profile 'nope' is unknown, choose from digits, paper, smoke"),
         (
             ["all", "--profile", "smoke", "--figures", "fig77"],
-            "error: figure 'fig77' is unknown in profile 'smoke', choose from fig01",
+            "error: figure 'fig77' is unknown in profile 'smoke', choose from fig",
         ),
         (["report", "--profile", "smoke", "--version", "other"], "error: nothing to report in results/smoke/other"),
+        (
+            ["diff", "a/b", "c", "--profile", "smoke"],
+            "error: version 'a/b' must be the name of a folder of results/smoke: without /, no dot first",
+        ),
+        (
+            ["report", "--profile", "smoke", "--version", "../v1"],
+            "error: version '../v1' must be the name of a folder of results/smoke: without /, no dot first",
+        ),
         (["run", "--profile", "paper", "--figures", "fig04"], "error: device = 'cuda', but PyTorch sees no GPU here"),
     ],
 )
@@ -307,31 +398,46 @@ def test_outside_a_checkout_the_command_says_so(tmp_path):
     assert "is not inside a trajreg checkout" in done.stderr
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("fig*.ipynb")), ids=lambda path: path.stem)
-def test_the_parameters_cell_holds_the_digits_params(path):
-    cells = json.loads(path.read_text())["cells"]
-    code = [cell for cell in cells if cell["cell_type"] == "code"]
+@pytest.mark.parametrize("figure", FIGURES)
+def test_the_parameters_cell_holds_the_setting_of_digits(figure):
+    path = ROOT / "notebooks" / f"{figure}.ipynb"
+    code = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
     parameters = {}
     exec("".join(next(cell["source"] for cell in code if "parameters" in cell["metadata"].get("tags", ()))), parameters)
-    assert set(parameter_names(path)) == {*FigureSpec.model_fields, *PATHS}
-    for profile in ("digits", "smoke", "paper"):
-        assert set(load_yaml(ROOT / "params" / profile / f"{path.stem}.yaml")) == set(FigureSpec.model_fields)
-    values = {key: parameters[key] for key in FigureSpec.model_fields}
-    assert FigureSpec.parse(values, path.name) == load_figure(ROOT / "params" / "digits" / f"{path.stem}.yaml")
+    assert set(parameter_names(path)) == PARAMETERS
+    assert parameters["setting"] == load_yaml(ROOT / "params" / "digits" / f"{figure}.yaml", ROOT / "params")
+    assert parameters["profile"] == "digits"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_notebooks_are_short_and_carry_no_output(path):
     code = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
-    assert len(code) <= 6
+    assert len(code) <= 8
     assert not any(cell["outputs"] or cell["execution_count"] for cell in code)
     assert max(len("".join(cell["source"]).splitlines()) for cell in code[1:]) <= 15
 
 
 def test_a_notebook_with_other_parameters_is_refused(project):
-    edit(project / "notebooks" / "fig04_vgg_batchnorm.ipynb", "seeds = 5", "seed = 5")
+    edit(project / "notebooks" / "fig04.ipynb", "setting = {", "settings = {")
     with pytest.raises(
         InputError,
-        match=r"fig04_vgg_batchnorm.ipynb: the parameters cell must assign .*missing: \['seeds'\], unknown: \['seed'\]",
+        match=r"fig04.ipynb: the parameters cell must assign .*missing: \['setting'\], unknown: \['settings'\]",
     ):
+        Console(project).pipeline.jobs  # noqa: B018 - a property that reads
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("{", "[", "notebooks/fig04.ipynb is no notebook"),
+        ('"parameters"', '"params"', "notebooks/fig04.ipynb has no cell with the tag `parameters`"),
+        ("setting = {", "setting = = {", "notebooks/fig04.ipynb: the parameters cell is no Python: invalid syntax"),
+    ],
+)
+def test_what_is_no_notebook_of_a_figure_is_named(project, old, new, message):
+    path = project / "notebooks" / "fig04.ipynb"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(InputError, match=message):
         Console(project).pipeline.jobs  # noqa: B018 - a property that reads

@@ -7,6 +7,7 @@ from pathlib import Path
 from trajreg.errors import InputError
 from trajreg.pipeline import Pipeline
 from trajreg.runs.study import project_folder
+from trajreg.scaffold.new import THINGS, new
 
 COMMANDS = {
     "all": "train, draw, report and compare: what `make all` does",
@@ -16,24 +17,17 @@ COMMANDS = {
     "verify": "compare a version with the newest committed reference",
     "status": "which runs and figures are there",
     "why": "why a run is wanted, and what sets it apart from the nearest stored one",
-    "diff": "compare two versions",
+    "diff": "compare two versions: what must agree, and old beside new of what was changed",
 }
+NEW = "write the files of a new figure, net, measure or activation, for all profiles, and a test"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when all is well, 1 when something failed or differs, 2 for bad input."""
     options = _parser().parse_args(arguments)
     try:
-        figures = None if options.figures in (None, ["all"]) else options.figures
-        pipeline = Pipeline(
-            project_folder(Path.cwd()), options.profile, options.version, figures, options.workers, options.train_anew
-        )
-        if options.command == "why":
-            well = pipeline.why(options.run)
-        elif options.command == "diff":
-            well = pipeline.diff(options.one, options.other)
-        else:
-            well = getattr(pipeline, options.command)() is not False
+        top = project_folder(Path.cwd())
+        well = _new(top, options) if options.command == "new" else _go(top, options)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -41,6 +35,24 @@ def main(arguments: list[str] | None = None) -> int:
         print("stopped; finished runs are stored, the same command goes on from there", file=sys.stderr)
         return 130
     return 0 if well else 1
+
+
+def _go(top: Path, options: argparse.Namespace) -> bool:
+    figures = None if options.figures in (None, ["all"]) else options.figures
+    pipeline = Pipeline(top, options.profile, options.version, figures, options.workers, options.train_anew)
+    if options.command == "why":
+        return pipeline.why(options.run)
+    if options.command == "diff":
+        return pipeline.diff(options.one, options.other)
+    return getattr(pipeline, options.command)() is not False
+
+
+def _new(top: Path, options: argparse.Namespace) -> bool:
+    paths, hints = new(top, options.what, options.name, options.like)
+    for path in paths:
+        print(f"  {path.relative_to(top).as_posix()}")
+    print("\n".join(hints))
+    return True
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,8 +72,12 @@ def _parser() -> argparse.ArgumentParser:
         if name == "why":
             command.add_argument("run", help="a fingerprint, or its beginning")
         if name == "diff":
-            command.add_argument("one")
-            command.add_argument("other")
+            command.add_argument("one", help="the old version, as v1: what the other is held against")
+            command.add_argument("other", help="the new version, as local")
+    command = commands.add_parser("new", help=NEW, description=NEW)
+    command.add_argument("what", choices=THINGS)
+    command.add_argument("name", help="fig17, conv_net …")
+    command.add_argument("--like", metavar="FIG", help="the figure that a new figure is begun from (default: fig02)")
     return parser
 
 

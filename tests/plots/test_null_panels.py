@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from figures import names
 
 from trajreg.plots.null_panels import null_panels
 from trajreg.plots.style import save_figure
@@ -27,7 +28,9 @@ def run(norm="batch", seed=0, random=False, diverged=False, updates=True, size=1
         known = {"gamma": GAMMA, "gamma_median": 0.9 * GAMMA, "gamma_low": -GAMMA, "gamma_high": 3 * GAMMA}
         epochs = epochs.assign(**{name: size * values for name, values in known.items()}, gamma_walk=0.5 * size)
         steps = steps.assign(lr=0.1, gap=1.0, distance=np.sqrt(6.0), update_norm=10.0 if updates else np.nan)
-    return Run("v", settings, seed, "f", diverged, epochs, {}, COLUMNS, lambda measure, name: steps, None)
+    return Run(
+        "v", settings, names(settings), seed, "f", diverged, epochs, {}, COLUMNS, lambda measure, name: steps, None
+    )
 
 
 def runs(seeds=3, **changes):

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from figures import names
 
 from trajreg.columns import Column, Columns
 from trajreg.errors import InputError
@@ -29,7 +30,7 @@ def run(variant, settings, seed, cosine=0.2, diverged=False):
             gamma=[1.0, 2.0, 1.5], gamma_median=[0.9, 1.8, 1.4], gamma_walk=[0.5, 0.4, 0.3 * (1 + seed)]
         )
         epochs = epochs.assign(cosine=cosine, cosine_walk=cosine / 2)
-    return Run(variant, settings, seed, "f", diverged, epochs, {"gamma": 1.0}, COLUMNS, None, None)
+    return Run(variant, settings, names(settings), seed, "f", diverged, epochs, {"gamma": 1.0}, COLUMNS, None, None)
 
 
 def norms(**kwargs):
@@ -108,7 +109,7 @@ def test_a_figure_whose_runs_all_diverged_is_still_drawn():
 def test_a_diverged_path_in_the_plane_is_named():
     settings = {"data.eigenvalues": [1.0, 18.0]}
     epochs = pd.DataFrame({"epoch": [1], "train_loss": [np.inf]})
-    one = Run("curvatures 1, 18", settings, 0, "f", True, epochs, {}, COLUMNS, None, None)
+    one = Run("curvatures 1, 18", settings, {}, 0, "f", True, epochs, {}, COLUMNS, None, None)
     assert "curvatures 1, 18\ndiverged" in texts(plane_panels([one], minimiser=np.ones(2)))
 
 
@@ -129,7 +130,17 @@ def test_paths_in_the_plane_start_and_end_where_the_run_did():
     settings = {"data.eigenvalues": [1.0, 18.0]}
     tables = lambda measure, name: steps  # noqa: E731
     one = Run(
-        "curvatures 1, 18", settings, 0, "f", False, steps, {"gamma": 0.7}, COLUMNS, tables, lambda measure, name: path
+        "curvatures 1, 18",
+        settings,
+        {},
+        0,
+        "f",
+        False,
+        steps,
+        {"gamma": 0.7},
+        COLUMNS,
+        tables,
+        lambda measure, name: path,
     )
     figure = plane_panels([one], minimiser=np.ones(2))
     np.testing.assert_array_equal(figure.axes[0].lines[0].get_xydata(), path)

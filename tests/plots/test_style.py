@@ -3,38 +3,39 @@
 import pytest
 import seaborn as sns
 
-from trajreg.plots.style import colours, palette
+from trajreg.plots.style import colours_of
 from trajreg.studies.names import Name
 
 RELU, TANH, MAX_NORM, CLIPPED = Name("ReLU", 0), Name("tanh", 3), Name("max norm 3", None), Name("clip = 1", None)
 
 
 def test_a_technique_has_the_same_colour_in_two_pictures():
-    one, other = colours([RELU, TANH, MAX_NORM]), colours([CLIPPED, MAX_NORM, TANH])
+    one, other = colours_of([RELU, TANH, MAX_NORM]), colours_of([CLIPPED, MAX_NORM, TANH])
     assert (one["tanh"], one["max norm 3"]) == (other["tanh"], other["max norm 3"])
     assert list(other) == ["clip = 1", "max norm 3", "tanh"]
 
 
 def test_in_their_own_order_places_are_the_palette():
     names = [Name(text, place) for place, text in enumerate("abcdef")]
-    assert colours(names) == palette(list("abcdef"))
-    assert colours(names[2:]) == {text: palette(list("abcdef"))[text] for text in "cdef"}
+    shades = dict(zip("abcdef", sns.color_palette("colorblind"), strict=False))
+    assert colours_of(names) == shades
+    assert colours_of(names[2:]) == {text: shades[text] for text in "cdef"}
 
 
 @pytest.mark.parametrize("number", [2, 10, 11, 30])
 @pytest.mark.parametrize("place", [lambda i: None, lambda i: 0, lambda i: i, lambda i: i if i % 2 else None])
 def test_no_two_are_alike(number, place):
-    found = colours([Name(f"variant {i}", place(i)) for i in range(number)])
+    found = colours_of([Name(f"variant {i}", place(i)) for i in range(number)])
     assert len(set(found.values())) == len(found) == number
 
 
 def test_places_come_before_names_without_and_before_larger_ones():
     shades, names = sns.color_palette("colorblind"), [MAX_NORM, Name("x", 10), Name("y", 1), Name("z", 0)]
-    found = colours(names)
+    found = colours_of(names)
     assert [found[name] for name in "zyx"] == shades[:3]
     all_placed = [Name(f"place {i}", i) for i in range(9)]
-    assert colours([MAX_NORM, *all_placed])["max norm 3"] == shades[9]
+    assert colours_of([MAX_NORM, *all_placed])["max norm 3"] == shades[9]
 
 
 def test_a_name_given_twice_counts_once():
-    assert colours([RELU, RELU]) == colours([RELU])
+    assert colours_of([RELU, RELU]) == colours_of([RELU])

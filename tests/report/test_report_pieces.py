@@ -5,9 +5,12 @@ from xml.etree import ElementTree
 
 import pytest
 
+from trajreg.report.cells import cell_html, number_columns
+from trajreg.report.contents import label
 from trajreg.report.intervals import WIDTH, interval_svg
 from trajreg.report.ledger import Claim
-from trajreg.report.mathml import mathml, with_mathml
+from trajreg.report.mathml import caption_html, mathml, with_mathml
+from trajreg.report.reading import read_reading, slug
 from trajreg.studies.numbers import number
 
 INF, NAN = math.inf, math.nan
@@ -15,7 +18,22 @@ INF, NAN = math.inf, math.nan
 
 def claim(**changed) -> Claim:
     """A claim that was replicated, but for what is changed."""
-    text = dict.fromkeys(("figure", "claim", "text", "source", "metric", "where", "treatment", "control"), "x")
+    text = dict.fromkeys(
+        (
+            "figure",
+            "claim",
+            "text",
+            "source",
+            "metric",
+            "where",
+            "treatment",
+            "control",
+            "treatment_variant",
+            "control_variant",
+            "direction",
+        ),
+        "x",
+    )
     numbers = {"seeds": 5, "effect": 2.0, "low": 1.5, "high": 3.0, "confidence": 0.9375, "smallest_effect": 1.1}
     rest = {"effect_kind": "ratio", "p_value": 0.03, "censored": 0, "diverged": 0, "verdict": "replicated"}
     return Claim(**(text | numbers | rest | changed))
@@ -99,3 +117,38 @@ def test_a_formula_that_cannot_be_converted_is_shown_as_code(latex):
     shown = mathml(latex)
     assert shown.startswith("<code>")
     assert "_" not in shown  # Markdown would take it for emphasis
+
+
+def test_a_caption_is_plain_text_with_formulas_and_code():
+    shown = caption_html(r"<b> $a < b$ costs $5, `x<y>`")
+    assert shown.startswith("&lt;b&gt; <math ")
+    assert "<mo>&#x0003C;</mo>" in shown
+    assert shown.endswith("costs $5, <code>x&lt;y&gt;</code>")
+
+
+def test_a_cell_is_escaped_with_small_print_and_verdict():
+    assert cell_html("<a>\nb\n<c>") == '&lt;a&gt;<span class="detail">b</span><span class="detail">&lt;c&gt;</span>'
+    assert cell_html("? open").startswith('<span class="verdict inconclusive">')
+    for text in ("?", "✓", "= 3 <"):
+        assert ("verdict" in cell_html(text)) == (text == "= 3 <")
+
+
+def test_columns_of_numbers_are_told_by_their_first_lines():
+    rows = [["ReLU", "×1.2\nx", "–", "−0.5 to 1", "5 runs", "∞"], ["3", "unknown", "–", "–", "≥ ×4", "0"]]
+    assert number_columns(rows) == [False, True, False, True, True, True]
+    assert number_columns([]) == []
+
+
+@pytest.mark.parametrize(
+    ("figure", "name"),
+    [("fig04", "Figure 4"), ("fig12", "Figure 12"), ("table1", "Table 1"), ("bep02", "Bep 2"), ("other", "other")],
+)
+def test_a_figure_has_a_name_for_readers(figure, name):
+    assert label(figure) == name
+
+
+def test_the_page_on_reading_has_anchors_as_github_makes_them():
+    page = read_reading("# A title\n\nText.\n\n## Is a larger γ *better*?\n\n## Two `words`\n")
+    assert page.title == "A title"
+    assert page.anchors == {"is-a-larger-γ-better", "two-words"}
+    assert slug("Is a larger γ better?") in page.anchors

@@ -4,23 +4,25 @@ import csv
 import json
 import re
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from nbformat import v4
 
 from trajreg.errors import InputError
-from trajreg.files import file_checksum
+from trajreg.files import file_checksum, write_json
 from trajreg.report.ledger import Claim
 from trajreg.report.render import render
-from trajreg.report.splits import read_splits
-from trajreg.runs.tree import FOLDERS
+from trajreg.runs.products import Cells, SavedHeadline, SavedProduct, read_products
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 ROW = {
     "figure": "fig04", "claim": "bn", "text": "Loss < 1 & <b>γ</b> larger", "source": "paper", "metric": "gamma", "where": "VGG-11",
-    "treatment": "batch norm", "control": "none", "seeds": "5", "effect_kind": "ratio", "effect": "2.5", "low": "1.3", "high": "4.5",
+    "treatment": "batch norm", "control": "none", "treatment_variant": "VGG-11, batch norm", "control_variant": "VGG-11, none",
+    "direction": "higher", "seeds": "5", "effect_kind": "ratio", "effect": "2.5", "low": "1.3", "high": "4.5",
     "confidence": "0.9375", "smallest_effect": "1.1", "p_value": "0.03125", "censored": "0", "diverged": "0", "verdict": "replicated",
 }  # fmt: skip
 OPEN = ROW | {
@@ -34,7 +36,7 @@ OPEN = ROW | {
 UNKNOWN = ROW | {"effect": "", "low": "", "high": "", "p_value": "", "diverged": "3", "verdict": "not replicated"}
 
 
-SHARES = {"total": 1.0, "alignment": -0.05, "distance": 0.4, "update": 0.35, "loss": 0.3}
+READING = "# How to read\n\n## Shares\n\nOf $\\gamma_t$.\n\n## Is γ it?\n\nNo.\n"
 
 
 def write(path, text):
@@ -43,60 +45,63 @@ def write(path, text):
 
 
 def record(tree, name, **changed):
-    """The figure's provenance, with the checksums of the products that are there."""
-    path = tree / f"provenance/{name}.json"
+    """The figure's provenance, with the checksums of the files that are there."""
+    path = tree / name / "provenance.json"
     known = json.loads(path.read_text()) if path.exists() else {}
-    products = [one for folder in FOLDERS for one in (tree / folder).glob(f"{name}[._]*")]
-    outputs = {one.relative_to(tree).as_posix(): file_checksum(one) for one in products}
+    outputs = {one.name: file_checksum(one) for one in (tree / name).iterdir() if one != path}
     write(path, json.dumps(known | changed | {"outputs": outputs}))
 
 
+def add_product(tree, name, product, picture=False, table="", **fields):
+    """A product, as a notebook leaves it, after those that are there."""
+    suffixes = [".png", ".svg"] * picture + [".csv"] * bool(table)
+    for suffix in suffixes:
+        write(tree / name / f"{product}{suffix}", table)
+    plain = {"title": product.capitalize(), "caption": "", "alt": "", "role": None, "shown": None, "headline": None}
+    files = [f"{product}{suffix}" for suffix in suffixes]
+    saved = [*read_products(tree / name), SavedProduct(name=product, files=files, **(plain | fields))]
+    write_json(tree / name / "products.json", [asdict(one) for one in saved])
+    record(tree, name)
+
+
 def add_figure(tree, name, rows=()):
-    """A finished figure, as the pipeline leaves it."""
-    for suffix in ("png", "svg"):
-        write(tree / f"figures/{name}.{suffix}", "")
-    write(tree / f"tables/{name}.csv", "variant,runs,γ\nNone,5,1.5\n<i>x</i>,5,\n")
-    (tree / "claims").mkdir(exist_ok=True)
-    with (tree / f"claims/{name}.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, ROW)
-        writer.writeheader()
-        writer.writerows(row | {"figure": name} for row in rows)
+    """A finished figure with a picture, claims and a summary, as the pipeline leaves it."""
+    shutil.rmtree(tree / name, ignore_errors=True)
     table = v4.new_output("display_data", {"text/html": "<table><tr><td>a table</td></tr></table>"})
     widget = v4.new_output("display_data", {"application/javascript": "load()", "text/plain": "a still"})
     picture = v4.new_output("display_data", {"image/png": PNG})
     latex = v4.new_output("display_data", {"text/latex": r"$\eta$", "text/plain": "Math"})
     code = v4.new_code_cell("print('code')", outputs=[table, widget, picture, latex], id="b")
-    notebook = v4.new_notebook(cells=[v4.new_markdown_cell(r"# Title" + "\n" + r"About $\lambda_1$.", id="a"), code])
-    write(tree / f"notebooks/{name}.ipynb", nbformat.writes(notebook))
+    text = "# Title\nAbout $\\lambda_1$, [how](../docs/reading-a-figure.md#shares)."
+    notebook = v4.new_notebook(cells=[v4.new_markdown_cell(text, id="a"), code])
+    write(tree / name / "notebook.ipynb", nbformat.writes(notebook))
     known = {"figure": name, "title": f"A <figure> {name}", "status": "reconstructed", "caption": "Loss & γ"}
-    known |= {"params": f"params/digits/{name}.yaml", "notebook": f"notebooks/{name}.ipynb", "key": "k"}
+    known |= {
+        "params": [f"params/{name}.yaml", f"params/digits/{name}.yaml"],
+        "notebook": f"notebooks/{name}.ipynb",
+        "key": "k",
+    }
+    known |= {"study": "arXiv 1234.56789", "seeds": 5, "data_checksums": []}
     record(tree, name, **known, runs=["abc123"], num_diverged=1, seconds=2.0)
+    add_product(tree, name, "curves", picture=True, caption="A line & $\\gamma_t$.", alt="Lines <of loss>.")
+    ledger = pd.DataFrame([row | {"figure": name} for row in rows], columns=list(ROW)).to_csv(index=False)
+    add_product(tree, name, "verdicts", table=ledger, role="claims")
+    summary = Cells(["variant", "γ"], [["None", "1.5"], ["<i>x</i>", "–"]])
+    add_product(tree, name, "summary", table="variant,γ\nNone,1.5\n<i>x</i>,\n", shown=summary)
 
 
-def add_splits(tree, name, where="VGG-11", total=3.0, **shares):
-    """A decomposition, as the pipeline leaves it: every part with a fixed share of the log-ratio, the same in all phases."""
-    for suffix in ("png", "svg"):
-        write(tree / f"figures/{name}_decomposition.{suffix}", "")
-    columns = "figure,where,treatment,control,phase,part,log10,low,high,share,share_low,share_high,confidence,seeds,left_out,undefined"
-    rows = [f"{columns},walk_treatment,walk_control"]
-    for phase in ("early", "late", "whole"):
-        for part, share in (SHARES | shares).items():
-            value, known = share * total, f"{share},{share - 0.1},{share + 0.1}" if total else ",,"
-            rows.append(
-                f"{name},{where},<batch>,none,{phase},{part},{value},{value - 0.1},{value + 0.1},{known},0.9375,5,1,0,0.42,0.5"
-            )
-    write(tree / f"decomposition/{name}.csv", "\n".join(rows) + "\n")
-    record(tree, name)
+def shares(*rows, counted="Reading"):
+    """A headline of rows of (reading, share)."""
+    choices = ["✓ holds", "✗ fails"] if counted else []
+    return SavedHeadline(
+        Cells(["Reading", "Share"], [list(row) for row in rows]), "How $x$ is <shared>.", counted, choices
+    )
 
 
-def add_nulls(tree, name, ratios=(2.5, 40.0)):
-    """A table of nulls with a variant for each ratio, and one of which nothing is known, with its pictures."""
-    for suffix in ("png", "svg"):
-        write(tree / f"figures/{name}_nulls.{suffix}", "")
-    rows = ["variant,seeds,random_seeds,gamma,walk,random_gamma,ratio,cosine,cosine_walk,random_cosine"]
-    rows += [f"<v{place}>,5,1,2.0,1.5,0.4,{ratio},0.1{place},0.09,0.08" for place, ratio in enumerate(ratios)]
-    write(tree / f"nulls/{name}.csv", "\n".join([*rows, "gone,5,1,,,,,,,"]) + "\n")
-    record(tree, name)
+def add_shares(tree, name, *rows, **changed):
+    """A product of a kind that the report has never heard of, with rows for the front page."""
+    fields = {"title": "Shares", "caption": "Bars.", "alt": "Bars of shares.", "headline": shares(*rows)} | changed
+    add_product(tree, name, "shares", picture=True, table="reading,share\n", shown=fields["headline"].cells, **fields)
 
 
 @pytest.fixture
@@ -111,12 +116,14 @@ def tree(tmp_path):
 
 def rendered(tree, profile="digits", **provenance):
     """All written files by name."""
-    paths = render(tree, profile=profile, version="local", rule="One.\n\nTwo & three.", provenance=provenance)
+    paths = render(
+        tree, profile=profile, version="local", rule="One.\n\nTwo & three.", reading=READING, provenance=provenance
+    )
     return {path.relative_to(tree).as_posix(): path.read_text(encoding="utf-8") for path in paths}
 
 
 def test_everything_is_written_and_nothing_half(tree):
-    pages = {f"pages/{name}.html" for name in ("fig04", "fig05", "fig06")}
+    pages = {f"pages/{name}.html" for name in ("fig04", "fig05", "fig06", "reading-a-figure")}
     assert set(rendered(tree)) == {"index.html", "style.css", "claims.csv"} | pages
     assert not list(tree.rglob("*.part"))
 
@@ -130,6 +137,14 @@ def test_the_ledger_shows_every_claim_with_its_verdict(tree):
         for verdict in ("replicated", "not replicated", "inconclusive"):
             assert verdict in page
     assert "Two &amp; three." in files["index.html"]
+
+
+def test_a_page_says_what_it_is_about_and_where_to_change_it(tree):
+    page = rendered(tree)["pages/fig04.html"]
+    assert "about arXiv 1234.56789" in page
+    assert "<code>params/fig04.yaml</code> (what it asks) or <code>params/digits/fig04.yaml</code>" in " ".join(
+        page.split()
+    )
 
 
 def test_text_is_escaped(tree):
@@ -148,7 +163,7 @@ def test_a_failed_figure_is_shown_on_the_front_page_without_escape_codes_or_old_
     index = rendered(tree)["index.html"]
     for text in ("Skips", "ValueError", "shapes &lt;3&gt; differ"):
         assert text in index
-    assert "figures/fig06.png" not in index
+    assert "fig06/curves.png" not in index
     assert index.count("<svg") == 3
 
 
@@ -176,14 +191,25 @@ def test_no_page_runs_a_script_or_fetches_from_the_network(tree):
 
 
 def test_every_relative_link_leads_somewhere(tree):
-    add_splits(tree, "fig04")
-    add_nulls(tree, "fig04")
+    add_shares(tree, "fig04", ["✓ holds", "50 %"])
+    rows = Cells(["Loss"], [["1"]])
+    add_figure(tree, "fig07")
+    headline = SavedHeadline(rows, "", None, [])
+    add_product(tree, "fig07", "picture", picture=True, caption="c", alt="a", headline=headline)
+    add_product(tree, "fig04", "values", table="variant\n", role="values", headline=headline)
     write(tree / "failed/fig06.ipynb", "{}")
-    write(tree / "values/fig04.csv", "")
-    write(tree / "values/fig05.csv", "")
-    for name, text in rendered(tree).items():
-        for link in re.findall(r"""(?:href|src)="([^"#:]+)(?:#[^"]*)?\"""", text):
-            assert (tree / name).parent.joinpath(link).exists(), f"{name}: {link}"
+    files = rendered(tree)
+    for name, text in files.items():
+        for link, anchor in re.findall(r"""(?:href|src)="([^"#:]*)(?:#([^"]*))?\"""", text):
+            target = (tree / name).parent.joinpath(link).resolve() if link else tree / name
+            assert target.exists(), f"{name}: {link}"
+            if anchor:
+                assert f'id="{anchor}"' in target.read_text(), f"{name}: {link}#{anchor}"
+
+
+def test_the_first_picture_has_its_anchor_where_it_has_no_section(tree):
+    page = rendered(tree)["pages/fig04.html"]
+    assert page.count('id="product-curves"') == 1
 
 
 def test_the_same_tree_gives_the_same_bytes(tree, tmp_path_factory):
@@ -193,7 +219,7 @@ def test_the_same_tree_gives_the_same_bytes(tree, tmp_path_factory):
 
 def test_pages_of_figures_that_are_gone_are_removed(tree):
     rendered(tree)
-    (tree / "provenance/fig05.json").unlink()
+    (tree / "fig05/provenance.json").unlink()
     assert "pages/fig05.html" not in rendered(tree)
     assert not (tree / "pages/fig05.html").exists()
 
@@ -206,78 +232,118 @@ def test_smoke_and_uncommitted_changes_are_said_aloud(tree):
     assert "uncommitted changes" in loud
 
 
-def test_how_far_alignment_goes_is_said_on_the_front_page_and_the_figures_own(tree):
-    add_splits(tree, "fig04")
+def test_what_figures_say_under_one_name_stands_together_on_the_front_page(tree):
+    add_shares(tree, "fig04", ["✓ holds", "×2.5\n×1 to ×3"], ["✓ holds", "–"])
+    add_shares(tree, "fig05", ["✓ holds", "<50> %"])
     files = rendered(tree)
-    for page in (files["index.html"], files["pages/fig04.html"]):
-        for text in (
-            "×1,000",
-            "×794 to ×1,260",
-            "−5 %",
-            "−15 % to 5 %",
-            "does not hold",
-            "42 % and 50 %",
-            "1 left out",
-            "&lt;batch&gt;",
-        ):
-            assert text in page
-    assert "makes −5 % of the log-ratio" in files["pages/fig04.html"]
-    assert "Of 1 comparison this" in files["index.html"]
-    assert "fig05_decomposition" not in files["pages/fig05.html"]
-    assert "better alignment" not in rendered_without(tree, "fig04")
+    index = files["index.html"]
+    section = index[index.index('<h2 id="product-shares">') : index.index('<h2 id="claims">')]
+    assert index.count('id="product-shares"') == 1
+    assert 'href="#product-shares">Shares</a>' in index
+    for text in ("How <math", "is &lt;shared&gt;.", '<span class="detail">×1 to ×3</span>', "&lt;50&gt; %"):
+        assert text in section
+    assert section.count('class="group"') == 2
+    assert [f'href="pages/{name}.html#product-shares"' in section for name in ("fig04", "fig05", "fig06")] == [1, 1, 0]
+    counts = re.findall(
+        r'<li><span class="verdict [\w-]+"><span [^>]*>.</span> (\w+)</span> <b>(\d+)</b></li>', section
+    )
+    assert counts == [("holds", "3"), ("fails", "0")]
+    for name in ("fig04", "fig05"):
+        assert 'id="product-shares"' in files[f"pages/{name}.html"]
 
 
-def rendered_without(tree, name):
-    (tree / f"decomposition/{name}.csv").unlink()
-    record(tree, name)
-    return rendered(tree)["index.html"]
+def test_where_no_figure_has_more_than_a_row_its_name_stands_in_the_row(tree):
+    add_shares(tree, "fig04", ["a", "1"], headline=shares(["a", "1"], counted=None))
+    index = rendered(tree)["index.html"]
+    assert 'class="group"' not in index.partition('id="claims"')[0]
+    assert '<th scope="col">Figure</th>' in index
+    assert "tally" not in index
 
 
-@pytest.mark.parametrize(
-    ("total", "alignment", "reading"),
-    [
-        (3.0, 0.8, "holds"),
-        (3.0, 0.2, "does not hold"),
-        (3.0, 0.45, "open"),
-        (-2.0, 0.9, "holds"),
-        (0, 0, "no difference"),
-    ],
-)
-def test_the_reading_follows_from_the_share_of_alignment(tree, total, alignment, reading):
-    add_splits(tree, "fig04", total=total, alignment=alignment)
-    (split,) = read_splits(tree / "decomposition/fig04.csv")
-    assert split.reading == reading
+def test_figures_may_contribute_different_columns(tree):
+    add_shares(tree, "fig04", ["a", "1"], headline=shares(["a", "1"], counted=None))
+    other = SavedHeadline(Cells(["Reading", "Way"], [["b", "long"]]), "", None, [])
+    add_shares(tree, "fig05", ["b", "1"], headline=other)
+    index = rendered(tree)["index.html"]
+    head = re.search(r"<thead><tr>.*?</tr></thead>", index)[0]
+    assert re.findall(r">([^<>]+)</th>", head) == ["Figure", "Reading", "Share", "Way"]
+    assert re.search(r"<td>b</td><td[^>]*>–</td><td[^>]*>long</td>", index)
 
 
-def test_a_ratio_without_a_logarithm_leaves_the_reading_open(tree):
-    add_splits(tree, "fig04", total=float("nan"))
-    (split,) = read_splits(tree / "decomposition/fig04.csv")
-    assert split.reading == "open"
-    assert "not defined" in rendered(tree)["index.html"]
+def test_without_headlines_the_front_page_has_no_section_for_them(tree):
+    assert "product-" not in rendered(tree)["index.html"]
 
 
-def test_random_labels_are_on_the_front_page_and_every_variant_on_the_figures_own(tree):
-    add_nulls(tree, "fig04")
+def test_a_page_shows_the_products_in_their_order_each_with_what_it_has(tree):
+    add_shares(tree, "fig04", ["✗ fails", "50 %"])
+    add_product(tree, "fig04", "values", table="variant\n", role="values", caption="Every number.")
+    page = rendered(tree)["pages/fig04.html"]
+    assert re.findall(r'<h2 id="product-(\w+)">', page) == ["verdicts", "summary", "shares"]
+    shown = page[page.index('<h2 id="product-shares">') : page.index("More tables")]
+    for text in (
+        'href="../fig04/shares.svg"',
+        'src="../fig04/shares.png" alt="Bars of shares."',
+        "Bars.",
+        "../fig04/shares.csv",
+    ):
+        assert text in shown
+    assert '<td class="number">50 %</td>' in shown
+    assert 'verdict not-replicated"><span class="icon" aria-hidden="true">✗</span> fails' in shown
+    rest = page[page.index("More tables") :]
+    assert "../fig04/values.csv" in rest
+    assert "Every number." in rest
+
+
+def test_the_first_picture_stands_for_the_figure(tree):
+    add_shares(tree, "fig04", ["✓ holds", "50 %"])
     files = rendered(tree)
-    assert "×2.5 to ×40" in files["index.html"]
-    assert "0.1 to 0.11" in files["index.html"]
-    assert "3 variants, random labels at 1 of 5 seeds" in files["index.html"]
-    assert files["index.html"].count("#nulls") == 2  # from the top, and the row of the one figure
+    assert re.findall(r'<img src="fig04/(\w+).png" alt="([^"]*)"', files["index.html"]) == [
+        ("curves", "Lines &lt;of loss&gt;.")
+    ]
     page = files["pages/fig04.html"]
-    for text in ("&lt;v0&gt;", "×2.5", "×40", "0.4", "gone", "–"):
-        assert text in page
-    assert "Against nulls" not in files["pages/fig05.html"]
+    lead = page[page.index('class="lead"') : page.index("<section")]
+    for text in ("Loss &amp; γ", 'src="../fig04/curves.png"', "A line &amp; <math"):
+        assert text in lead
+    assert page.count('src="../fig04/curves.png"') == 1
 
 
-def test_without_nulls_the_front_page_is_silent_about_them(tree):
-    assert "random labels" not in rendered(tree)["index.html"].partition('id="origins"')[0]
+def test_a_product_links_to_the_section_that_explains_it_where_there_is_one(tree):
+    add_shares(tree, "fig04", ["✓ holds", "50 %"])
+    files = rendered(tree)
+    page, reading = files["pages/fig04.html"], files["pages/reading-a-figure.html"]
+    assert re.findall(r'href="[^"]*reading-a-figure.html#([^"]*)">How to read it', page) == ["shares"]
+    assert '<a href="reading-a-figure.html#shares">how</a>' in page
+    assert re.findall(r'<h2 id="([^"]*)">', reading) == ["shares", "is-γ-it"]
+    assert "<h1>How to read</h1>" in reading
+    assert "<math" in reading
 
 
-PRODUCTS = [
-    *(f"figures/fig04{end}" for end in (".png", ".svg", "_decomposition.png", "_nulls.svg")),
-    *(f"{folder}/fig04.csv" for folder in ("claims", "tables", "values", "decomposition", "nulls")),
-    "notebooks/fig04.ipynb",
-]
+def test_a_figure_that_saved_little_is_shown_with_what_there_is(tree):
+    for product in (tree / "fig05").glob("*.*"):
+        if product.name not in ("provenance.json", "summary.csv"):
+            product.unlink()
+    record(tree, "fig05")
+    files = rendered(tree)
+    assert "tests no claim" in files["index.html"]
+    assert "No picture" in files["index.html"]
+    page = files["pages/fig05.html"]
+    assert "Loss &amp; γ" in page
+    assert "<h2" in page.partition("Reproduce exactly")[0][-40:]
+    assert not re.search(r"<img|<figure>|product-|id=\"notebook\"", page)
+
+
+def test_other_figures_than_figures_have_names_of_their_own(tree):
+    add_figure(tree, "table1")
+    add_figure(tree, "bep02")
+    add_figure(tree, "fig12")
+    cards = rendered(tree)["index.html"].partition('class="gallery"')[2]
+    assert re.findall(r'<span class="kicker">(.*?)</span>', cards) == [
+        "Bep 2", "Figure 4", "Figure 5", "Figure 6", "Figure 12", "Table 1",
+    ]  # fmt: skip
+
+
+PRODUCTS = [f"{name}{end}" for name in ("curves", "shares") for end in (".png", ".svg")]
+PRODUCTS += ["verdicts.csv", "summary.csv", "shares.csv", "notebook.ipynb", "products.json"]
 
 
 def change(path):
@@ -286,10 +352,8 @@ def change(path):
 
 @pytest.fixture
 def full(tree):
-    """The same tree; the first figure has all that a figure can have."""
-    write(tree / "values/fig04.csv", "variant\n")
-    add_splits(tree, "fig04")
-    add_nulls(tree, "fig04")
+    """The same tree; the first figure has something for the front page as well."""
+    add_shares(tree, "fig04", ["✗ fails", "×2.5"])
     return tree
 
 
@@ -297,12 +361,12 @@ def full(tree):
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_a_figure_with_an_altered_product_is_not_believed(full, product, spoil, what):
     assert "×2.5" in rendered(full)["index.html"]
-    spoil(full / product)
+    spoil(full / "fig04" / product)
     files = rendered(full)
-    said = f"{product} was {what} since the figure was made; <code>make figures FIGURES=fig04 PROFILE=digits</code> makes it anew"
+    said = f"fig04/{product} was {what} since the figure was made; <code>make figures FIGURES=fig04 PROFILE=digits</code> makes it anew"
     for page in (files["index.html"], files["pages/fig04.html"]):
         assert said in page
-        for believed in ("×2.5", "<svg", 'src="figures/fig04', 'src="../figures/fig04', "does not hold"):
+        for believed in ("×2.5", "<svg", 'src="fig04', 'src="../fig04', "</span> fails"):
             assert believed not in page
     assert files["claims.csv"] == ",".join(Claim.__dataclass_fields__) + "\n"
     assert "A &lt;figure&gt; fig05" in files["index.html"]
@@ -310,39 +374,27 @@ def test_a_figure_with_an_altered_product_is_not_believed(full, product, spoil, 
 
 def test_made_anew_it_is_believed_again(full):
     before = rendered(full)
-    kept = (full / "claims/fig04.csv").read_bytes()
-    change(full / "claims/fig04.csv")
+    kept = (full / "fig04/verdicts.csv").read_bytes()
+    change(full / "fig04/verdicts.csv")
     assert rendered(full)["index.html"] != before["index.html"]
-    (full / "claims/fig04.csv").write_bytes(kept)
+    (full / "fig04/verdicts.csv").write_bytes(kept)
     assert rendered(full) == before
 
 
 def test_a_provenance_that_cannot_be_read_takes_its_figure_out(full):
-    write(full / "provenance/fig04.json", "{")
+    write(full / "fig04/provenance.json", "{")
     files = rendered(full)
-    assert "provenance/fig04.json is missing or cannot be read" in files["pages/fig04.html"]
+    assert "fig04/provenance.json is missing or cannot be read" in files["pages/fig04.html"]
     assert "<svg" not in files["index.html"]
 
 
-def test_what_a_notebook_never_saved_is_named(tree):
-    (tree / "figures/fig04.svg").unlink()
-    known = json.loads((tree / "provenance/fig04.json").read_text())
+def test_what_a_provenance_lacks_is_named(tree):
+    known = json.loads((tree / "fig04/provenance.json").read_text())
     known.pop("caption")
-    write(tree / "provenance/fig04.json", json.dumps(known))
-    record(tree, "fig04")
+    write(tree / "fig04/provenance.json", json.dumps(known))
     page = rendered(tree)["pages/fig04.html"]
-    assert "This figure is incomplete" in page
-    assert "saved no figures/fig04.svg, no caption in its provenance" in page
-    add_figure(tree, "fig05")
-    add_nulls(tree, "fig05")
-    (tree / "figures/fig05_nulls.png").unlink()
-    record(tree, "fig05")
-    assert "saved no figures/fig05_nulls.png" in rendered(tree)["pages/fig05.html"]
-
-
-def test_a_table_that_is_no_product_of_the_figure_is_not_shown(tree):
-    write(tree / "nulls/fig04.csv", "whatever\n")
-    assert "Against nulls" not in rendered(tree)["pages/fig04.html"]
+    assert "This figure is not to be believed" in page
+    assert "fig04/provenance.json lacks caption" in page
 
 
 def test_a_metric_tells_its_title(tree):

@@ -2,25 +2,16 @@
 
 import pandas as pd
 import pytest
+from small_trees import claim, provenance, values, write
 
-from trajreg.files import write_json
 from trajreg.runs.compare import compare, tolerance
 from trajreg.runs.tree import ResultsTree, is_reference, newest_reference
 
 
-def tree(root, losses, verdict="replicated", machine="A", runs=("r1", "r2"), diverged=False, figures=("fig04",)):
-    one = ResultsTree(root)
-    for figure in figures:
-        staging = one.staging(figure)
-        for folder in ("values", "claims"):
-            (staging / folder).mkdir()
-        values = {"variant": "ReLU", "seed": range(len(losses)), "diverged": diverged, "final_train_loss": losses}
-        pd.DataFrame(values).to_csv(staging / "values" / f"{figure}.csv", index=False)
-        claims = pd.DataFrame({"claim": ["c"], "where": [None], "verdict": [verdict]})
-        claims.to_csv(staging / "claims" / f"{figure}.csv", index=False)
-        one.promote(figure, staging, {"key": "k", "runs": list(runs)})
-    write_json(root / "manifest.json", {"machine": machine})
-    return one
+def tree(root, losses, verdict="replicated", machine="A", run="relu", diverged=False, figures=("fig04",)):
+    """One variant, one claim, and nothing known of the settings."""
+    rows = values(losses, run=run, diverged=diverged)
+    return write(root, {figure: (rows, claim(verdict), None) for figure in figures}, machine)
 
 
 LOSSES = [0.10, 0.11, 0.12, 0.09, 0.08]
@@ -57,14 +48,18 @@ def test_verdicts(tmp_path, reference):
     assert compare(tree(tmp_path / "c", LOSSES, "inconclusive", machine="A"), reference).problems
 
 
-def test_changed_params_are_noted_as_long_as_something_else_was_compared(tmp_path, reference):
+def test_other_runs_of_unknown_settings_are_noted_as_long_as_something_else_was_compared(tmp_path, reference):
     both = tree(tmp_path / "v2", LOSSES, figures=("fig04", "fig05"))
-    mine = tree(tmp_path / "local", LOSSES, figures=("fig04", "fig05"))
-    mine.promote("fig05", mine.staging("fig05"), {"key": "k", "runs": ["r3"]})
+    mine = write(
+        tmp_path / "local",
+        {"fig04": (values(LOSSES), claim(), None), "fig05": (values(MOVED, run="other"), claim(), None)},
+    )
     result = compare(mine, both)
     assert result.problems == []
-    assert result.notes == ["fig05: its runs differ from the reference's (changed params or numerics), not compared"]
-    (problem,) = compare(tree(tmp_path / "other", MOVED, runs=("r3",)), reference).problems
+    assert result.notes == ["fig05: its runs differ from the reference's, a tree does not say its settings"]
+    (change,) = result.changes
+    assert (change.keys, change.held, change.variants["old"].tolist()) == ([], False, [pytest.approx(0.1)])
+    (problem,) = compare(tree(tmp_path / "other", MOVED, run="other"), reference).problems
     assert problem.startswith("nothing was compared: fig04: its runs differ from the reference's")
 
 
@@ -78,23 +73,26 @@ def test_comparing_nothing_is_a_problem(tmp_path, reference):
 
 def test_a_figure_that_only_one_has_is_a_problem_unless_others_were_asked_for(tmp_path, reference):
     more = tree(tmp_path / "local", LOSSES, figures=("fig04", "fig05"))
-    assert compare(more, reference).problems == ["fig05: missing or changed since it was made in v1"]
-    assert compare(reference, more).problems == ["fig05: missing or changed since it was made in v1"]  # here the tree
+    new = "fig05: is not in v1: make a new reference that has it, or name the others by FIGURES"
+    assert compare(more, reference).problems == [new]
+    assert compare(reference, more).problems == [new]  # here the tree
     assert compare(more, reference, ["fig04"]).problems == []
-    (problem,) = compare(more, reference, ["fig09"]).problems
-    assert problem == "fig09: missing or changed since it was made in local and in v1"
+    assert [one.partition(":")[2][:16] for one in compare(more, reference, ["fig09"]).problems] == [
+        " is not in local",
+        " is not in v1: m",
+    ]
+
+
+def test_figures_are_compared_by_word_and_number(tmp_path):
+    figures = ("fig10", "fig9", "table1")
+    reference = tree(tmp_path / "v1", LOSSES, figures=figures)
+    result = compare(tree(tmp_path / "local", MOVED, figures=figures), reference)
+    assert [problem.partition(":")[0] for problem in result.problems] == ["fig9", "fig10", "table1"]
 
 
 def test_a_column_that_is_gone_is_a_problem(tmp_path, reference):
-    other = tree(tmp_path / "local", LOSSES, machine="B")
-    staging = other.staging("fig04")
-    for folder in ("values", "claims"):
-        (staging / folder).mkdir()
-    table = pd.read_csv(reference.root / "values" / "fig04.csv").drop(columns="final_train_loss")
-    table.to_csv(staging / "values" / "fig04.csv", index=False)
-    (staging / "claims" / "fig04.csv").write_bytes((reference.root / "claims" / "fig04.csv").read_bytes())
-    other.promote("fig04", staging, {"key": "k", "runs": ["r1", "r2"]})
-    (problem,) = compare(other, reference).problems
+    rows = values(LOSSES).drop(columns="final_train_loss")
+    (problem,) = compare(write(tmp_path / "local", {"fig04": (rows, claim(), None)}, "B"), reference).problems
     assert "final_train_loss = nan, 0.1 in the reference" in problem
 
 
@@ -120,5 +118,13 @@ def test_the_newest_reference_is_the_highest_finished_one(tmp_path):
 
 def test_a_changed_product_makes_a_figure_count_as_absent(tmp_path, reference):
     assert reference.figures() == ["fig04"]
-    (reference.root / "values" / "fig04.csv").write_text("variant\n")
+    reference.product("fig04", "values").write_text("variant\n")
     assert reference.figures() == []
+
+
+def test_a_figure_that_saved_no_values_or_claims_has_nothing_to_compare(tmp_path):
+    for version in ("v1", "local"):
+        bare = ResultsTree(tmp_path / version)
+        bare.promote("fig04", bare.staging("fig04"), provenance())
+    result = compare(ResultsTree(tmp_path / "local"), ResultsTree(tmp_path / "v1"))
+    assert (result.num_compared, result.notes) == (0, [])

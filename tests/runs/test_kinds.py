@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import ROOT, copy_project
+from figures import figure
 from random_walk import RandomWalkSpec
 from ruamel.yaml import YAML
 
@@ -23,24 +24,23 @@ from trajreg.runs.store import RunStore
 from trajreg.runs.study import Study
 from trajreg.studies.claims import ledger
 from trajreg.studies.kinds import KINDS, Wanted
-from trajreg.studies.spec import FigureSpec
 from trajreg.studies.tables import run_table, summary_table
 
-FIGURE = {
-    "figure": "fig01", "title": "Random walks", "caption": "c", "status": "illustration",
-    "base": {"kind": "random_walk", "num_steps": 100}, "measures": {}, "keep_snapshots": None,
-    "vary": {"drift": [0.0, 0.5]}, "seeds": 5, "random_label_seeds": 0,
-    "claims": [
-        {
-            "id": "drift", "text": "Drift leads away", "source": "ours", "metric": "final_distance", "direction": "higher",
-            "effect": "difference", "smallest_effect": 1.0, "treatment": {"drift": 0.5}, "control": {"drift": 0.0},
+QUESTION = {
+    "title": "Random walks", "caption": "c", "study": "ours", "status": "illustration", "panels": ["distance"],
+    "contrasts": {"drift": {"treatment": {"drift": 0.5}, "control": {"drift": 0.0}, "battery": ["away", "sooner"]}},
+    "success": {
+        "away": {
+            "text": "Drift leads away", "source": "ours", "metric": "final_distance", "direction": "higher",
+            "effect": "difference", "smallest_effect": 1.0,
         },
-        {
-            "id": "sooner", "text": "With drift it is far sooner", "source": "ours", "metric": "steps_to_far", "direction": "lower",
-            "effect": "ratio", "smallest_effect": 1.1, "treatment": {"drift": 0.5}, "control": {"drift": 0.0},
+        "sooner": {
+            "text": "With drift it is far sooner", "source": "ours", "metric": "steps_to_far", "direction": "lower",
+            "effect": "ratio", "smallest_effect": 1.1,
         },
-    ],
+    },
 }  # fmt: skip
+SETTING = {"base": {"kind": "random_walk", "num_steps": 100}, "vary": {"drift": [0.0, 0.5]}, "seeds": 5, "measures": {}}
 
 
 @pytest.fixture(autouse=True)
@@ -49,8 +49,8 @@ def known(monkeypatch):
     monkeypatch.setitem(KINDS, "random_walk", RandomWalkSpec)
 
 
-def figure(**changes):
-    return FigureSpec.parse(FIGURE | changes, "test")
+def walks(question=None, **changes):
+    return figure(QUESTION | (question or {}), SETTING | changes)
 
 
 def test_its_identity_is_kind_options_and_numerics():
@@ -75,7 +75,7 @@ def test_it_is_planned_and_executed(tmp_path, capsys):
 
 
 def test_it_is_launched_shown_in_tables_and_claimed(tmp_path):
-    study = Study(FIGURE | {"runs_dir": str(tmp_path / "runs"), "output_dir": str(tmp_path / "results")})
+    study = Study(walks(), RunStore(tmp_path / "runs"), tmp_path / "results")
     assert launch(study.figure.wanted(), study.store, workers=2) == 10
     runs = study.runs()
     table = run_table(runs)
@@ -83,16 +83,17 @@ def test_it_is_launched_shown_in_tables_and_claimed(tmp_path):
     assert table.loc[table["variant"] == "drift = 0.0", "steps_to_far_low"].dropna().eq(101).all()
     assert "distance at the end" in summary_table(runs)
     rows = ledger(study.figure, runs).set_index("claim")
-    assert rows["verdict"].to_dict() == {"drift": "replicated", "sooner": "replicated"}
-    assert rows.loc["sooner", "censored"] > 0
+    assert rows["verdict"].to_dict() == {"drift-away": "replicated", "drift-sooner": "replicated"}
+    assert rows.loc["drift-sooner", "censored"] > 0
 
 
 def test_a_claim_about_gamma_is_refused_and_says_what_there_is():
-    wrong = [FIGURE["claims"][0] | {"metric": "gamma"}]
+    success = {"away": QUESTION["success"]["away"] | {"metric": "gamma"}, "sooner": QUESTION["success"]["sooner"]}
     with pytest.raises(
-        InputError, match=r"metric = 'gamma' is not measured in this figure, choose from final_distance, steps_to_far$"
+        InputError,
+        match=r"metric = 'gamma' cannot be claimed of drift = 0.0, choose from final_distance, steps_to_far$",
     ):
-        figure(claims=wrong)
+        walks({"success": success})
 
 
 @pytest.mark.parametrize(
@@ -107,8 +108,8 @@ def test_a_claim_about_gamma_is_refused_and_says_what_there_is():
     ],
 )
 def test_what_does_not_fit_it_is_named(changes, message):
-    with pytest.raises(InputError, match=f"test: drift = 0.0: {message}|test: {message}"):
-        figure(**changes)
+    with pytest.raises(InputError, match=f"setting: drift = 0.0: {message}|setting: {message}"):
+        walks(**changes)
 
 
 def cell(source, *tags):
@@ -121,20 +122,16 @@ def cell(source, *tags):
 CELLS = """
 from trajreg.runs.study import Study
 
-study = Study(globals())
+study = Study.of("fig01", setting, profile, output_dir)
 runs = study.runs()
 ---
-from trajreg.plots.curves import training_panels
-from trajreg.plots.style import save_figure
+from trajreg.products.ledger import ledger
+from trajreg.products.panels import panels
+from trajreg.products.summary import summary
+from trajreg.products.values import values
 
-save_figure(training_panels(runs, panels=["distance"]), study.path("figures", ""))
----
-from trajreg.studies.tables import run_table, summary_table
-
-study.save_values(run_table(runs))
-study.save_table(summary_table(runs))
----
-study.save_claims(runs)
+for name, product in {"panels": panels, "values": values, "summary": summary, "claims": ledger}.items():
+    study.save(name, product(study.figure, runs))
 """
 
 
@@ -148,13 +145,14 @@ def project(top):
         text.replace("from trajreg.training", "from random_walk import RandomWalkSpec\nfrom trajreg.training", 1)
     )
     (top / "params" / "walks").mkdir()
-    with (top / "params" / "walks" / "fig01_walks.yaml").open("w") as file:
-        YAML(typ="safe", pure=True).dump(FIGURE, file)
-    paths = {"runs_dir": "results/walks/runs", "output_dir": "results/walks/scratch"}
-    parameters = "\n".join(f"{name} = {value!r}" for name, value in (FIGURE | paths).items())
+    for path, values in (("fig01.yaml", QUESTION), ("walks/fig01.yaml", SETTING)):
+        with (top / "params" / path).open("w") as file:
+            YAML(typ="safe", pure=True).dump(values, file)
+    given = {"profile": "walks", "setting": SETTING, "output_dir": "results/walks/scratch"}
+    parameters = "\n".join(f"{name} = {value!r}" for name, value in given.items())
     cells = [cell(parameters, "parameters"), *(cell(source.strip()) for source in CELLS.split("---"))]
     notebook = {"cells": cells, "metadata": {"language_info": {"name": "python"}}, "nbformat": 4, "nbformat_minor": 5}
-    (top / "notebooks" / "fig01_walks.ipynb").write_text(json.dumps(notebook))
+    (top / "notebooks" / "fig01.ipynb").write_text(json.dumps(notebook))
     return top
 
 
@@ -166,11 +164,11 @@ def test_it_goes_from_params_to_the_report(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "runs: 10 wanted, 10 made or measured" in done.stdout
     tree = top / "results" / "walks" / "local"
-    assert list(pd.read_csv(tree / "claims" / "fig01.csv")["verdict"]) == ["replicated", "replicated"]
+    assert list(pd.read_csv(tree / "fig01" / "claims.csv")["verdict"]) == ["replicated", "replicated"]
     page = (tree / "pages" / "fig01.html").read_text()
     assert "distance at the end" in page
     assert "Drift leads away" in page
-    assert "not recorded" not in (tree / "figures" / "fig01.svg").read_text()
+    assert "not recorded" not in (tree / "fig01" / "panels.svg").read_text()
     again = subprocess.run(command, cwd=top, env=settings, capture_output=True, text=True)
     assert "10 wanted, 0 made or measured, 10 were there" in again.stdout
     assert "1 wanted, 0 drawn" in again.stdout

@@ -2,16 +2,17 @@
 
 import pandas as pd
 import pytest
+from figures import figure
 
 from trajreg.plots.null_panels import null_panels
 from trajreg.runs.execute import execute
 from trajreg.runs.fingerprint import fingerprint
+from trajreg.runs.store import RunStore
 from trajreg.runs.study import Study
-from trajreg.studies.null_table import null_epochs
+from trajreg.studies.null_table import null_epochs, nulls
 
-PARAMETERS = {
-    "figure": "fig02", "title": "t", "caption": "c", "status": "paper", "seeds": 2, "random_label_seeds": 1,
-    "measures": {"regularity": {}}, "claims": [],
+SETTING = {
+    "seeds": 2, "random_label_seeds": 1, "measures": {"regularity": {}},
     "base": {
         "data": {"name": "digits10", "num_train": 40, "num_test": 10}, "model": {"name": "mlp", "hidden": [8]},
         "optimizer": {"name": "sgd", "lr": 0.05}, "batch_size": 10, "num_epochs": 3,
@@ -22,8 +23,7 @@ PARAMETERS = {
 
 def study(tmp_path, **changes):
     """A study whose runs are all trained, in this process."""
-    paths = {"runs_dir": str(tmp_path / "runs"), "output_dir": str(tmp_path / "results")}
-    made = Study(PARAMETERS | paths | changes)
+    made = Study(figure({"contrasts": {}}, SETTING | changes), RunStore(tmp_path / "runs"), tmp_path / "results")
     for one in made.figure.wanted():
         execute(fingerprint(one.spec), one, made.store)
     return made
@@ -35,15 +35,16 @@ def test_runs_are_on_true_labels_and_null_runs_on_random_ones(tmp_path):
     assert [(run.variant, run.seed) for run in runs] == [("ReLU", 0), ("ReLU", 1), ("tanh", 0), ("tanh", 1)]
     assert [(run.variant, run.seed) for run in random_runs] == [("ReLU, random labels", 0), ("tanh, random labels", 0)]
     assert len({run.fingerprint for run in [*runs, *random_runs]}) == 6
-    table = made.save_nulls(runs, random_runs)
+    table = nulls(runs, random_runs)
     assert table.notna().all(axis=None)
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "results" / "nulls" / "fig02.csv"), table)
+    made.save("nulls", table)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "results" / "fig04" / "nulls.csv"), table)
 
 
 def test_without_random_labels_there_are_no_null_runs(tmp_path):
     made = study(tmp_path, random_label_seeds=0)
     assert made.null_runs() == []
-    assert made.save_nulls(made.runs(), [])["ratio"].isna().all()
+    assert nulls(made.runs(), [])["ratio"].isna().all()
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_without_random_labels_there_are_no_null_runs(tmp_path):
 def test_every_estimator_has_its_nulls_or_says_that_they_are_not_known(tmp_path, options, knows_updates):
     made = study(tmp_path, measures={"regularity": options})
     runs, random_runs = made.runs(), made.null_runs()
-    table = made.save_nulls(runs, random_runs)
+    table = nulls(runs, random_runs)
     assert table["ratio"].notna().all()
     assert table["shuffled_early"].notna().all() == knows_updates
     for run in runs:

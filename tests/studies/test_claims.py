@@ -6,60 +6,33 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from figures import figure as any_figure
+from scipy.stats import binom
 
 from trajreg.columns import Bound
 from trajreg.errors import InputError
 from trajreg.studies import claims
 from trajreg.studies.catalogue import COLUMNS
-from trajreg.studies.claim_spec import ClaimSpec
-from trajreg.studies.claims import (
-    describe_rule,
-    error_rate,
-    ledger,
-    order_statistic,
-    paired_effect,
-    paired_interval,
-    verdict,
-)
+from trajreg.studies.claims import ledger, paired_effect
+from trajreg.studies.figure import Claim
+from trajreg.studies.rule import below, describe_rule, error_rate, order_statistic, paired_interval, verdict
 from trajreg.studies.run import Run
-from trajreg.studies.spec import FigureSpec
 
 INF = math.inf
 
 
+BASE = {
+    "id": "c", "text": "t", "source": "ours", "metric": "gamma", "threshold": None, "direction": "higher", "effect": "ratio",
+    "smallest_effect": 1.1, "treatment": {"model.norm": "batch"}, "control": {"model.norm": "none"},
+}  # fmt: skip
+
+
 def claim(**changes):
-    base = {
-        "id": "c",
-        "text": "t",
-        "source": "ours",
-        "metric": "gamma",
-        "direction": "higher",
-        "effect": "ratio",
-        "smallest_effect": 1.1,
-        "treatment": {"model.norm": "batch"},
-        "control": {"model.norm": "none"},
-    }
-    return ClaimSpec.parse(base | changes, "test")
+    return Claim(**BASE | changes)
 
 
-def figure(seeds=5, claims=(), vary=None):
-    values = {
-        "figure": "fig04",
-        "title": "t",
-        "caption": "c",
-        "status": "paper",
-        "base": {
-            "data": {"name": "digits10"},
-            "model": {"name": "vgg11"},
-            "optimizer": {"name": "sgd", "lr": 0.1},
-            "num_epochs": 3,
-        },
-        "measures": {"regularity": {}},
-        "vary": vary or {"model.norm": ["batch", "none"]},
-        "seeds": seeds,
-        "claims": [one.model_dump() for one in claims],
-    }
-    return FigureSpec.parse(values, "test")
+def figure(claims=(), **changes):
+    return replace(any_figure(**changes), claims=tuple(claims))
 
 
 def fake_runs(figure, value, losses=lambda settings, seed: [1.0, 1.0, 1.0], diverged=lambda settings, seed: False):
@@ -68,6 +41,7 @@ def fake_runs(figure, value, losses=lambda settings, seed: [1.0, 1.0, 1.0], dive
         Run(
             variant.label,
             variant.settings,
+            variant.names,
             seed,
             "f",
             diverged(variant.settings, seed),
@@ -77,7 +51,7 @@ def fake_runs(figure, value, losses=lambda settings, seed: [1.0, 1.0, 1.0], dive
             tables=None,
             arrays=None,
         )
-        for variant in figure.variants()
+        for variant in figure.variants
         for seed in range(figure.seeds)
     ]
 
@@ -262,6 +236,18 @@ def test_the_rule_states_the_error_rates_of_the_ledger():
     text = describe_rule(ledger(spec, fake_runs(spec, lambda s, seed: 1.0)))
     assert "at most 3.1% for one claim" in text
     assert "2 rows" in text
+    assert "too few" not in text
     assert "at most 6%" in text
     assert "no verdict can be reached" in describe_rule(pd.DataFrame({"seeds": [2]}))
+    mixed = describe_rule(pd.DataFrame({"seeds": [5, 3, 5]}))
+    assert "1 of the 3 rows have too few seeds for a verdict" in mixed
+    assert "the 2 rows that can have a verdict" in mixed
+    assert "no verdict can be reached" not in mixed
     assert "Error rates" not in describe_rule(pd.DataFrame())
+
+
+@pytest.mark.parametrize("n", [1, 5, 10, 40])
+def test_the_probability_below_is_the_binomial_one(n):
+    expected = [binom.cdf(k - 1, n, 0.5) for k in range(n + 2)]
+    assert [below(k, n) for k in range(n + 2)] == pytest.approx(expected, rel=1e-12)
+    assert (below(0, n), below(1, n), below(n + 1, n)) == (0, 2**-n, 1)

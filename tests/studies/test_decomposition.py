@@ -5,25 +5,15 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from figures import figure as any_figure
 
 import trajreg
 from trajreg.errors import InputError
 from trajreg.metrics.factors import PARTS, PHASES
 from trajreg.studies.decomposition import COLUMNS, decomposition
 from trajreg.studies.run import Run
-from trajreg.studies.spec import FigureSpec
 
-CLAIM = {
-    "id": "a", "text": "t", "source": "ours", "metric": "gamma", "direction": "higher", "effect": "ratio", "smallest_effect": 1.1,
-    "treatment": {"model.norm": "batch"}, "control": {"model.norm": "none"},
-}  # fmt: skip
-VALUES = {
-    "figure": "fig04", "title": "t", "caption": "c", "status": "paper", "seeds": 5, "measures": {"regularity": {}},
-    "claims": [CLAIM, CLAIM | {"id": "b", "metric": "cosine"}],
-    "base": {"data": {"name": "digits10"}, "model": {"name": "vgg11"}, "optimizer": {"name": "sgd", "lr": 0.1}, "num_epochs": 3},
-    "vary": {"model.name": ["vgg11", "vgg16"], "model.norm": ["batch", "none"]},
-}  # fmt: skip
-FIGURE = FigureSpec.parse(VALUES, "test")
+FIGURE = any_figure(vary={"model.name": ["vgg11", "vgg16"], "model.norm": ["batch", "none"]})
 
 
 def steps(seed, loss=1.0, away=False):
@@ -39,9 +29,21 @@ def runs(diverged=lambda settings, seed: False, table=lambda settings, seed: ste
         gone = diverged(variant.settings, seed)
         losses = pd.DataFrame({"step": [0], "loss": [1.0]})
         read = lambda measure, name: losses if gone else table(variant.settings, seed)  # noqa: E731
-        return Run(variant.label, variant.settings, seed, "f", gone, pd.DataFrame(), {}, FIGURE.columns, read, None)
+        return Run(
+            variant.label,
+            variant.settings,
+            variant.names,
+            seed,
+            "f",
+            gone,
+            pd.DataFrame(),
+            {},
+            FIGURE.columns,
+            read,
+            None,
+        )
 
-    return [one(variant, seed) for variant in FIGURE.variants() for seed in range(5)]
+    return [one(variant, seed) for variant in FIGURE.variants for seed in range(5)]
 
 
 def is_batch(settings):
@@ -73,7 +75,7 @@ def test_any_two_variants_can_be_compared_and_the_other_way_round():
     for wrong, message in (
         (
             ({"model.name": "vgg13"}, {"model.name": "vgg11"}),
-            r"'vgg13' is not a variant of this figure; model.name is one",
+            r"model.name = 'vgg13' is no variant of this figure",
         ),
         ((deeper[0], deeper[0]), "must give different values to the same keys"),
         ((deeper[0], {"model.norm": "none"}), "must give different values to the same keys"),
@@ -126,5 +128,5 @@ def test_a_pair_without_a_logarithm_may_lie_anywhere():
     assert early["share"].isna().all()
 
 
-def test_a_figure_without_claims_compares_nothing():
-    assert decomposition(FIGURE.model_copy(update={"claims": ()}), runs()).empty
+def test_a_figure_without_contrasts_compares_nothing():
+    assert decomposition(any_figure({"contrasts": {}}), []).empty

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from figures import names
 
 import trajreg
 from trajreg.metrics.aggregate import over_stretches, summarise
@@ -34,11 +35,12 @@ def run(steps, norm="batch", seed=0, random=False, diverged=False):
     epochs = pd.DataFrame({"epoch": [1, 2, 3, 4], "step": [5, 10, 15, 20], "train_loss": 1.0})
     if diverged:
         losses = lambda measure, name: steps[["step", "loss"]]  # noqa: E731
-        return Run("v", settings, seed, "f", True, epochs, {}, catalogue.COLUMNS, losses, None)
+        return Run("v", settings, names(settings), seed, "f", True, epochs, {}, catalogue.COLUMNS, losses, None)
     epochs = epochs.join(over_stretches(steps, 1 + steps["step"].to_numpy() // SPE), on="epoch")
     return Run(
         "v",
         settings,
+        names(settings),
         seed,
         "f",
         False,

@@ -21,6 +21,7 @@ def run(seed, diverged=False, **summary):
     return Run(
         "v",
         {},
+        {},
         seed,
         f"f{seed}",
         diverged,

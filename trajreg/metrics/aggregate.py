@@ -26,6 +26,15 @@ def over_stretches(steps: pd.DataFrame, stretch: np.ndarray) -> pd.DataFrame:
     over all steps, which estimator `epoch` and `metrics.partial` give. Where all gaps are positive the two agree.
     Where groups have learning rates of their own, lr is their mean over weights, and the ratio of sums follows from the distances at
     the ends of the stretch (Identity B) as long as the groups' rates keep their ratios over it; else it is only a mean.
+
+    Over both steps of the path 2, 1, 0, γ is 2² / (2 · 0.5 · (2 + 0.5)):
+
+    >>> import numpy as np, trajreg
+    >>> from trajreg.metrics.aggregate import over_stretches
+    >>> steps = trajreg.regularity(distance_sq=[4, 1, 0], update_sq=[1, 1], loss=[2.0, 0.5], lr=0.5)
+    >>> over_stretches(steps, np.array([1, 1]))[["gamma", "gamma_walk", "cosine"]]
+       gamma  gamma_walk  cosine
+    1    1.6         0.8     1.0
     """
     weight = (steps["lr"] * steps["gap"]).where(steps["gamma"].notna())
     weighted = steps[list(_SUMS)].mul(weight, axis=0)
@@ -62,6 +71,13 @@ def summarise(steps: pd.DataFrame, num_steps: int | None = None) -> dict[str, fl
     d_0² / (2 Σ η gap), where all gaps are positive, and knows nothing of that distribution.
 
     `num_steps` is T where a row of `steps` is an epoch. Where only some steps have a row, `metrics.partial` has the numbers.
+
+    >>> import trajreg
+    >>> from trajreg.metrics.aggregate import summarise
+    >>> steps = trajreg.regularity(distance_sq=[4, 1, 0], update_sq=[1, 1], loss=[2.0, 0.5], lr=0.5)
+    >>> summary = summarise(steps)
+    >>> summary["gamma"], summary["gamma_early"], summary["gamma_late"], summary["gamma_min"]
+    (1.6, 1.5, 2.0, 1.5)
     """
     whole = over_stretches(steps, np.zeros(len(steps), dtype=int))
     phases = over_stretches(steps, phase_of(steps, num_steps))

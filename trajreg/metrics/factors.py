@@ -37,6 +37,15 @@ def factors(steps: pd.DataFrame) -> pd.DataFrame:
         above 1 where γ is negative, NaN where γ₊ is not positive. Steps without a γ (a gap or a learning rate that is not positive)
         count nowhere; a phase without any step is NaN, and so is everything for a table that knows no updates (of the estimator `epoch`,
         or of a run that diverged).
+
+    >>> import trajreg
+    >>> from trajreg.metrics.factors import factors
+    >>> steps = trajreg.regularity(distance_sq=[4, 1, 0], update_sq=[1, 1], loss=[2.0, 0.5], lr=0.5)
+    >>> factors(steps)
+           alignment  distance  update  loss  gamma_plus  walk_share
+    early        1.0       2.0     2.0  2.00         2.0    0.250000
+    late         1.0       1.0     2.0  0.50         4.0    0.500000
+    whole        1.0       1.5     2.0  1.25         2.4    0.333333
     """
     if "gamma" not in steps or steps["update_norm"].isna().all():
         return pd.DataFrame(np.nan, index=list(PHASES), columns=[*PARTS, "gamma_plus", "walk_share"])
@@ -78,6 +87,15 @@ def log_ratio(treatment: pd.DataFrame, control: pd.DataFrame) -> pd.DataFrame:
         A row a phase, with the columns total and PARTS: total = alignment + distance + update + loss, exactly. Each part is the factor by
         which γ₊ grows because of it: a smaller loss is a positive part. Where a variant's alignment is not positive its γ₊ has no
         logarithm: alignment and total are NaN, the other parts stay.
+
+    The same path at a tenth of the loss has ten times the γ, and all of that is loss:
+
+    >>> import trajreg
+    >>> from trajreg.metrics.factors import factors, log_ratio
+    >>> path = {"distance_sq": [4, 1, 0], "update_sq": [1, 1], "lr": 0.5}
+    >>> control, treatment = (trajreg.regularity(**path, loss=loss) for loss in ([2.0, 0.5], [0.2, 0.05]))
+    >>> log_ratio(factors(treatment), factors(control)).loc["whole"].round(6).tolist()  # total and its parts
+    [1.0, 0.0, 0.0, 0.0, 1.0]
     """
     sign = pd.Series({"alignment": 1, "distance": 1, "update": 1, "loss": -1})
     parts = sign * (_log10(treatment[list(PARTS)]) - _log10(control[list(PARTS)]))

@@ -35,10 +35,28 @@ def regularity(
         group_sizes: (G,) weights in each parameter group, for the mean lr; by default every group counts the same.
 
     Returns:
-        One row a step: step, lr, loss, gap = ℓ_t − ℓ*_t, distance = d_t, update_norm = ‖U_t‖, inner_product = ⟨θ_t − θ_T, U_t⟩,
-        cosine = inner_product / (d_t ‖U_t‖), gamma = (inner_product − η_t ‖U_t‖²/2) / gap, rate = η_t·gamma,
-        gamma_walk = (η_t ‖U_t‖²/2) / gap (a random walk with the same step lengths), gamma_excess = gamma − gamma_walk.
-        NaN, never inf, where a gap is not positive (with ℓ* at the end point some are), a learning rate is 0 or a length vanishes.
+        One row a step. NaN, never inf, where a gap is not positive (with ℓ* at the end point some are), a learning rate is 0 or a
+        length vanishes.
+
+        - `step`, `lr`, `loss`: the step's number, from 0 on, its learning rate η_t and its loss ℓ_t
+        - `gap`: ℓ_t − ℓ*_t
+        - `distance`: d_t = ‖θ_t − θ_T‖
+        - `update_norm`: ‖U_t‖
+        - `inner_product`: ⟨θ_t − θ_T, U_t⟩
+        - `cosine`: inner_product / (d_t ‖U_t‖)
+        - `gamma`: (inner_product − η_t ‖U_t‖²/2) / gap
+        - `rate`: η_t · gamma
+        - `gamma_walk`: (η_t ‖U_t‖²/2) / gap, which a random walk with the same step lengths would have
+        - `gamma_excess`: gamma − gamma_walk
+
+    The path 2, 1, 0 comes nearer its end in each step, where γ_t = (d_t² − d_{t+1}²) / (2 η_t gap_t):
+
+    >>> import trajreg
+    >>> table = trajreg.regularity(distance_sq=[4, 1, 0], update_sq=[1, 1], loss=[2.0, 0.5], lr=0.5)
+    >>> table[["step", "distance", "cosine", "gamma", "gamma_walk", "gamma_excess"]]
+       step  distance  cosine  gamma  gamma_walk  gamma_excess
+    0     0       2.0     1.0    1.5         0.5           1.0
+    1     1       1.0     1.0    2.0         2.0           0.0
 
     Groups with learning rates of their own (ours): distance_sq (T+1, G), update_sq, inner and lr (T, G). Group g's part of U_t is its
     part of θ_t − θ_{t+1} over its own η_g, and η‖U‖² becomes Σ_g η_g ‖U_g‖²: gamma = Σ_g (inner_g − update_sq_g/2) / η_g / gap.
@@ -148,6 +166,12 @@ def theorem_bound(table: pd.DataFrame) -> TheoremBound:
     d_0²: with one such step nothing is said, neither that the theorem holds nor that it does not. A step of learning rate 0 has no γ_t
     either, but no weight in any of the sums: as long as it left the distance to θ_T unchanged (the first step of a warm-up, the
     last one of a schedule that ends at 0) it is left out, and d_0 is that of the first step that counts.
+
+    >>> import trajreg
+    >>> table = trajreg.regularity(distance_sq=[4, 1, 0], update_sq=[1, 1], loss=[2.0, 0.5], lr=0.5)
+    >>> bound = trajreg.theorem_bound(table)
+    >>> round(bound.bound, 3), bound.average_gap, bound.holds
+    (1.333, 1.25, True)
     """
     resting = table["lr"].to_numpy() == 0
     kept, distance = table[~resting], table["distance"].to_numpy()

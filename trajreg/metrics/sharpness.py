@@ -47,8 +47,15 @@ def sharpness(
     a quadratic where λ_max ≤ 2/η, whatever its negative eigenvalues. By implicitly restarted Lanczos (ARPACK) on Hessian-vector products,
     with max(2k + 1, 20) vectors of P float64 numbers; nets with no more weights than that have their whole Hessian computed.
 
-        batches = list(zip(inputs.split(256), targets.split(256)))
-        trajreg.sharpness(model, torch.nn.functional.cross_entropy, batches).values[0]
+    Half the mean squared error of a linear map has the Hessian XᵀX / n, here with the eigenvalues 2 and ½:
+
+    >>> import torch
+    >>> import trajreg
+    >>> model = torch.nn.Linear(2, 1, bias=False)
+    >>> inputs, targets = torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.zeros(2, 1)
+    >>> found = trajreg.sharpness(model, lambda out, wanted: ((out - wanted) ** 2).mean() / 2, [(inputs, targets)], k=2)
+    >>> found.values.round(6).tolist(), found.num_hvps
+    ([2.0, 0.5], 4)
 
     Args:
         model, loss_fn, batches, mode, parameters: as `trajreg.metrics.hessian.Hessian`, which says how batches of unequal size, batch

@@ -29,6 +29,12 @@ def shuffled_updates(
 
     Raises:
         ValueError: iterates is not (T+1, P) with a loss for each step; other errors as `trajreg.regularity`.
+
+    >>> import numpy as np
+    >>> from trajreg.metrics.shuffled import shuffled_updates
+    >>> straight = np.array([[2.0], [1.0], [0.0]])  # two equal updates: their order changes nothing
+    >>> shuffled_updates(straight, loss=[2.0, 0.5], lr=0.5)["gamma"].tolist()
+    [1.5, 2.0]
     """
     iterates, num_steps = np.asarray(iterates), len(np.asarray(loss))
     if iterates.ndim != 2 or len(iterates) != num_steps + 1:
@@ -59,6 +65,12 @@ def shuffled_gamma(steps: pd.DataFrame) -> pd.Series:
 
     Args:
         steps: the per-step table of `trajreg.regularity`, from its first step to its last.
+
+    >>> import trajreg
+    >>> from trajreg.metrics.shuffled import shuffled_gamma
+    >>> steps = trajreg.regularity(distance_sq=[9, 1, 0], update_sq=[4, 1], loss=[1.0, 1.0], lr=1.0)  # 3, 1, 0
+    >>> steps["gamma"].tolist(), shuffled_gamma(steps).tolist()  # 3, 2, 0 is the other order
+    ([4.0, 0.5], [3.25, 1.25])
     """
     update_sq = (steps["lr"] * steps["update_norm"]) ** 2
     num_steps, mean = len(steps), update_sq.mean()

@@ -203,7 +203,10 @@ class UNetSpec(ConvSpec):
     depth: Count = 4
 
 
-ModelSpec = Annotated[MLPSpec | VGGSpec | ResNetSpec | UNetSpec, Field(discriminator="name")]
+ModelSpec = Annotated[
+    MLPSpec | VGGSpec | ResNetSpec | UNetSpec,
+    Field(discriminator="name"),
+]
 MODEL_SPECS = specs_by_name(ModelSpec)  # name → spec class
 
 

@@ -14,13 +14,13 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from trajreg.columns import Column, Columns
-from trajreg.plots.style import Colour, palette, set_padding, use_style
-from trajreg.studies.labels import label
+from trajreg.plots.style import Colour, colours_of, set_padding, use_style
+from trajreg.studies.names import Name, label
+from trajreg.studies.question import PANELS
 from trajreg.studies.run import Run
 from trajreg.studies.tables import columns_of, epoch_table
 
 MOST_COMPANIONS = 4  # with more variants the companions would hide the lines
-PANELS = ("train_loss", "gamma", "cosine")  # what the paper shows, and what we compare it with
 WIDTH = 13 / 3  # of a panel, in inches
 
 
@@ -39,13 +39,14 @@ def training_panels(runs: list[Run], rows: Sequence[str] = (), panels: Sequence[
     known = columns_of(runs)
     columns = [known.of_epochs(name) for name in panels]
     use_style()
-    row_of = {run.variant: label({key: run.settings[key] for key in rows}) for run in runs}
-    names = {run.variant: label({key: value for key, value in run.settings.items() if key not in rows}) for run in runs}
+    row_of = {run.variant: label(run.names[key] for key in rows) for run in runs}
+    hues = {run.variant: _hue(run, rows) for run in runs}
+    names = {variant: hue.text for variant, hue in hues.items()}
     table = epoch_table(runs)
     table = table.reindex(columns=[*table, *(name for name in _drawn(columns) if name not in table)])  # all diverged
     table = table.assign(name=table["variant"].map(names), row=table["variant"].map(row_of))
     facets = list(dict.fromkeys(row_of.values()))
-    colours = palette(list(dict.fromkeys(names.values())))
+    colours = colours_of(hues.values())
     shape, size = (len(facets), len(columns)), (WIDTH * len(columns), 0.9 + 3.1 * len(facets))
     figure, axes = plt.subplots(*shape, figsize=size, squeeze=False, sharex=True, layout="constrained")
     set_padding(figure, 0.08, 0.08)
@@ -57,6 +58,12 @@ def training_panels(runs: list[Run], rows: Sequence[str] = (), panels: Sequence[
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     _legend(figure, colours, _diverged(runs, names), _beside(columns, known, len(colours)))
     return figure
+
+
+def _hue(run: Run, rows: Sequence[str]) -> Name:
+    """What a run's line is called: one setting has its own name and colour, several are named together."""
+    names = [name for key, name in run.names.items() if key not in rows]
+    return names[0] if len(names) == 1 else Name(label(names), None)
 
 
 def _drawn(columns: list[Column]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerTuple
@@ -13,13 +14,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from trajreg.plots.style import palette, set_padding, use_style
+from trajreg.plots.style import set_padding, use_style
 from trajreg.studies.null_table import EPOCHS, null_epochs, true_variant
 from trajreg.studies.run import Run
 
 Style = dict[str, Any]  # keywords of a matplotlib artist
 
-COLOUR = palette(["measured"])["measured"]
+COLOUR = sns.color_palette("colorblind")[0]
 BAND: Style = {"color": COLOUR, "alpha": 0.2, "linewidth": 0}
 SUMS: Style = {"color": COLOUR, "linewidth": 1.1, "linestyle": (0, (4, 1.5))}
 WALK: Style = {"facecolor": (0.5, 0.5, 0.5, 0.4), "edgecolor": "0.5", "linewidth": 0.8}

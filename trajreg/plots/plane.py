@@ -5,7 +5,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from trajreg.plots.style import Colour, palette, use_style
+from trajreg.plots.style import Colour, colours_of, use_style
+from trajreg.studies.names import Name
 from trajreg.studies.run import Run
 
 
@@ -18,7 +19,7 @@ def plane_panels(runs: list[Run], minimiser: np.ndarray) -> Figure:
     """
     use_style()
     shown = [run for run in runs if run.seed == 0]
-    colours = palette([run.variant for run in shown])
+    colours = colours_of(Name(run.variant, None) for run in shown)
     figure, axes = plt.subplots(1, len(shown) + 1, figsize=(4.4 * (len(shown) + 1), 4.2), layout="constrained")
     for axis, run in zip(axes, shown, strict=False):
         _path(axis, run, minimiser, colours[run.variant])

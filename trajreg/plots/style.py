@@ -1,6 +1,6 @@
 """The look of every figure, and saving it so that the same numbers give the same bytes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from zlib import crc32
 
@@ -13,6 +13,7 @@ from trajreg.studies.names import Name
 
 FORMATS = (".png", ".svg")
 NUM_COLOURS = 10  # of the palette that is distinguishable without full colour vision
+NUM_STRONG = 6  # the first of them; the others are pale
 Colour = tuple[float, float, float]
 
 
@@ -31,12 +32,7 @@ def use_style() -> None:
     )
 
 
-def palette(names: Sequence[str]) -> dict[str, Colour]:
-    """One colour a name, distinguishable without full colour vision; in the order given."""
-    return dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True))
-
-
-def colours(names: Iterable[Name]) -> dict[str, Colour]:
+def colours_of(names: Iterable[Name]) -> dict[str, Colour]:
     """Text → colour, in the order given: a name has the same one in every picture, and no two of a picture are alike.
 
     A name with a place has the colour of that place, one without has one that follows from its text; one that is taken gives way to the
@@ -47,7 +43,7 @@ def colours(names: Iterable[Name]) -> dict[str, Colour]:
         return dict(zip(known, sns.color_palette("husl", len(known)), strict=True))
     found: dict[str, int] = {}
     for name in sorted(known.values(), key=lambda one: (one.place is None, one.place or 0, one.text)):
-        wanted = crc32(name.text.encode()) if name.place is None else name.place
+        wanted = crc32(name.text.encode()) % NUM_STRONG if name.place is None else name.place
         following = ((wanted + more) % NUM_COLOURS for more in range(NUM_COLOURS))
         found[name.text] = next(place for place in following if place not in found.values())
     shades = sns.color_palette("colorblind", NUM_COLOURS)

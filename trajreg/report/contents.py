@@ -5,57 +5,63 @@ from __future__ import annotations
 import csv
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import ClassVar
 
-import pandas as pd
-
 from trajreg.errors import InputError
 from trajreg.report.ledger import Claim
-from trajreg.report.null_rows import NullRow, read_nulls
-from trajreg.report.splits import Split, read_splits
-from trajreg.runs.tree import ResultsTree
-from trajreg.studies.numbers import number
+from trajreg.runs.products import SavedProduct, read_products
+from trajreg.runs.tree import KNOWN, NOTEBOOK, ResultsTree
+from trajreg.studies.question import FIGURE_ID, in_order
 
-_FILES = ("figures/{}.png", "figures/{}.svg", "tables/{}.csv", "claims/{}.csv", "notebooks/{}.ipynb")
-_SPLITS, _NULLS = "decomposition/{}.csv", "nulls/{}.csv"  # tables that not every figure has, each with its pictures:
-_PICTURES = {
-    _SPLITS: ("figures/{}_decomposition.png", "figures/{}_decomposition.svg"),
-    _NULLS: ("figures/{}_nulls.png", "figures/{}_nulls.svg"),
-}
-_KEYS = ("title", "notebook", "status", "caption", "params", "key", "runs", "num_diverged", "seconds")  # of provenance
+_WORDS = {"fig": "Figure"}  # of an id, where a reader sees another
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A finished figure: its provenance, its claims, and its summary table as text."""
+    """A finished figure: its provenance, its products in order, its claims, and whether its executed notebook is there."""
 
     state: ClassVar[str] = "finished"
     id: str
     title: str
     notebook: str
+    study: str
     status: str
     caption: str
-    params: str
+    params: list[str]
     key: str
     runs: list[str]
     num_diverged: int
     seconds: float
+    products: list[SavedProduct]
     claims: list[Claim]
-    splits: list[Split]
-    nulls: list[NullRow]
-    summary: pd.DataFrame
-    numeric: list[bool]
+    has_notebook: bool
+
+    @property
+    def picture(self) -> SavedProduct | None:
+        """The first product with a picture: what stands for the figure."""
+        return next((product for product in self.products if product.file(".png")), None)
+
+    @property
+    def sections(self) -> list[SavedProduct]:
+        """The products with something to show, each a section of the page; the picture that stands for the figure is there already."""
+        return [
+            one for one in self.products if _has_something(one) and (one is not self.picture or one.shown or one.role)
+        ]
+
+    @property
+    def tables(self) -> list[SavedProduct]:
+        """The products of which only the file is there."""
+        return [one for one in self.products if not _has_something(one)]
 
 
 class _Nothing:
     """What a figure that is not to be shown has of everything that counts."""
 
+    products: ClassVar[list[SavedProduct]] = []
     claims: ClassVar[list[Claim]] = []
-    splits: ClassVar[list[Split]] = []
-    nulls: ClassVar[list[NullRow]] = []
 
 
 @dataclass(frozen=True)
@@ -81,31 +87,28 @@ class Altered(_Nothing):
     damage: list[str]
 
 
-@dataclass(frozen=True)
-class Incomplete(_Nothing):
-    """A figure whose notebook did not save all that a figure needs: `lacking`, in the results tree."""
-
-    state: ClassVar[str] = "incomplete"
-    id: str
-    title: str
-    lacking: list[str]
-
-
-Unshown = Failure | Altered | Incomplete
+Unshown = Failure | Altered
 
 
 def read_tree(tree: Path) -> list[Figure | Unshown]:
     """All figures of `tree` in order; `InputError` where there are none."""
-    ids = {path.stem for folder in ("provenance", "failed") for path in (tree / folder).glob("*.json")}
+    ids = {*ResultsTree(tree).made(), *(path.stem for path in (tree / "failed").glob("*.json"))}
     if not ids:
         raise InputError(f"{tree} holds no figure yet: make figures first")
-    return [_failure(tree, name) if _failed(tree, name).exists() else _figure(tree, name) for name in sorted(ids)]
+    return [_failure(tree, name) if _failed(tree, name).exists() else _figure(tree, name) for name in in_order(ids)]
 
 
 def label(figure_id: str) -> str:
-    """The name a reader sees: "Figure 4" for fig04."""
-    digits = figure_id.removeprefix("fig")
-    return f"Figure {int(digits)}" if digits.isdecimal() else figure_id
+    """The name a reader sees: "Figure 4" for fig04, "Table 1" for table1."""
+    if not re.fullmatch(FIGURE_ID, figure_id):
+        return figure_id
+    word = figure_id.rstrip("0123456789")
+    return f"{_WORDS.get(word, word.capitalize())} {int(figure_id.removeprefix(word))}"
+
+
+def _has_something(product: SavedProduct) -> bool:
+    """Whether a page shows something of it: a picture, cells, or a ledger."""
+    return bool(product.file(".png") or product.shown or product.role == "claims")
 
 
 def _failed(tree: Path, name: str) -> Path:
@@ -119,42 +122,21 @@ def _failure(tree: Path, name: str) -> Failure:
     return Failure(name, known["title"], known["notebook"], cell, known["exception"], message)
 
 
-def _figure(tree: Path, name: str) -> Figure | Altered | Incomplete:
+def _figure(tree: Path, name: str) -> Figure | Altered:
     known, damage = ResultsTree(tree).recorded(name) or {}, ResultsTree(tree).damage(name)
-    title = known.get("title", label(name))
     if damage:
-        return Altered(name, title, damage)
-    lacking = [
-        *_lacking(name, set(known["outputs"])),
-        *(f"{key} in its provenance" for key in _KEYS if key not in known),
-    ]
-    if lacking:
-        return Incomplete(name, title, lacking)
-    # "None" is an activation here, not a missing value
-    table = pd.read_csv(tree / "tables" / f"{name}.csv", keep_default_na=False, na_values=["", "nan", "NaN"])
+        return Altered(name, known.get("title", label(name)), damage)
     return Figure(
         id=name,
-        claims=_claims(tree / "claims" / f"{name}.csv"),
-        splits=read_splits(tree / "decomposition" / f"{name}.csv") if _SPLITS.format(name) in known["outputs"] else [],
-        nulls=read_nulls(tree / "nulls" / f"{name}.csv") if _NULLS.format(name) in known["outputs"] else [],
-        summary=table.map(_cell),
-        numeric=[name in table.select_dtypes("number") for name in table],
-        **{key: known[key] for key in _KEYS},
+        products=read_products(tree / name),
+        claims=_claims(ResultsTree(tree).product(name, "claims")),
+        has_notebook=NOTEBOOK in known["outputs"],
+        **{field.name: known[field.name] for field in fields(Figure) if field.name in KNOWN},
     )
 
 
-def _lacking(name: str, outputs: set[str]) -> list[str]:
-    """The files that the report shows of a figure but its notebook did not save."""
-    pictures = [file for table, files in _PICTURES.items() if table.format(name) in outputs for file in files]
-    return [file for file in (one.format(name) for one in (*_FILES, *pictures)) if file not in outputs]
-
-
-def _claims(path: Path) -> list[Claim]:
+def _claims(path: Path | None) -> list[Claim]:
+    if path is None:
+        return []
     with path.open(encoding="utf-8", newline="") as file:
         return [Claim.from_row(row) for row in csv.DictReader(file)]
-
-
-def _cell(value: object) -> str:
-    if pd.isna(value):
-        return "–"
-    return number(value) if isinstance(value, float) else str(value)

@@ -3,6 +3,7 @@
 import re
 
 from latex2mathml.converter import convert
+from markupsafe import Markup, escape
 
 # Code comes first, so that its dollars stay; prices do not match: a formula's dollars touch it, and no digit follows.
 _FORMULA = re.compile(
@@ -16,6 +17,21 @@ _FORMULA = re.compile(
 def with_mathml(text: str) -> str:
     """`text`, Markdown or HTML, with its $inline$ and $$block$$ formulas as MathML."""
     return _FORMULA.sub(_replace, text)
+
+
+def caption_html(text: str) -> Markup:
+    """A caption: plain text, escaped, with `code` and its formulas as MathML."""
+    pieces, place = [], 0
+    for match in _FORMULA.finditer(text):
+        pieces += [escape(text[place : match.start()]), _piece(match)]
+        place = match.end()
+    return Markup().join([*pieces, escape(text[place:])])
+
+
+def _piece(match: re.Match[str]) -> Markup:
+    if match["code"]:
+        return Markup("<code>{}</code>").format(match["code"].strip("`"))
+    return Markup(_replace(match))
 
 
 def mathml(latex: str, display: str = "inline") -> str:

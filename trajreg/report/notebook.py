@@ -29,6 +29,7 @@ def notebook_html(path: Path, *, alt: str) -> str:
         for output in cell.get("outputs", []):
             _make_static(output)
     body, _ = _exporter().from_notebook_node(notebook)
+    body = body.replace('href="../docs/reading-a-figure.md', 'href="reading-a-figure.html')  # it lies beside this page
     # the page has its own first two levels of headings
     return re.sub(r"<(/?)h([1-4])\b", lambda tag: f"<{tag[1]}h{int(tag[2]) + 2}", body)
 

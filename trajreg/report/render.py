@@ -1,5 +1,6 @@
 """From a results tree to its report: an index, a page a figure, and the merged claims."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,47 +9,68 @@ import pandas as pd
 from markupsafe import Markup
 
 from trajreg.files import write_text
+from trajreg.report.cells import cell_html, mark_html, number_columns
 from trajreg.report.contents import Figure, Unshown, label, read_tree
+from trajreg.report.headlines import headline_sections
 from trajreg.report.ledger import VERDICTS, Claim, verdict_counts
-from trajreg.report.mathml import with_mathml
+from trajreg.report.mathml import caption_html, with_mathml
 from trajreg.report.notebook import notebook_html
-from trajreg.report.null_rows import short, spread
-from trajreg.report.splits import READINGS, alignment_range, readings
+from trajreg.report.reading import read_reading, slug
+from trajreg.runs.tree import NOTEBOOK
 from trajreg.studies.claims import COLUMNS
 from trajreg.studies.numbers import number
 
 _HERE = Path(__file__).parent
 _UNSHOWN = {
     "failed": ("Failed", "This figure failed"),
-    "incomplete": ("Incomplete", "This figure is incomplete"),
     "altered": ("Not to be believed", "This figure is not to be believed"),
 }  # a figure that is not shown: what stands before its name, and in its place
-_BADGES = {"paper": "from the paper", "reconstructed": "reconstructed", "illustration": "illustration"}
+_BADGES = {
+    "paper": "from the paper",
+    "reconstructed": "reconstructed",
+    "illustration": "illustration",
+    "ours": "our own",
+}
+_READING = "pages/reading-a-figure.html"
 
 
-def render(tree: Path, *, profile: str, version: str, rule: str, provenance: dict[str, object]) -> list[Path]:
+def render(
+    tree: Path, *, profile: str, version: str, rule: str, reading: str, provenance: dict[str, object]
+) -> list[Path]:
     """Write the report of `tree` into it and return the files written; the same inputs give the same bytes.
 
     `rule` says in plain language how a verdict is reached and how often it errs (blank lines part paragraphs);
+    `reading` is the Markdown of the page that explains how a figure is read;
     `provenance` is what the foot of the index lists, where a true `dirty` is also said at the top.
     """
-    figures = read_tree(tree)
+    figures, explained = read_tree(tree), read_reading(reading)
     claims = [claim for figure in figures for claim in figure.claims]
-    environment = _environment(profile=profile, version=version, claims=claims)
+    environment = _environment(profile=profile, version=version, claims=claims, anchors=explained.anchors)
     index = environment.get_template("index.html").render(
-        root="", figures=figures, rule=rule.split("\n\n"), provenance=provenance
+        root="",
+        figures=figures,
+        headlines=headline_sections(figures),
+        rule=rule.split("\n\n"),
+        reading=explained.title,
+        provenance=provenance,
     )
     texts = {"index.html": index, "style.css": _style(), "claims.csv": _merged(claims)}
-    neighbours = zip([None, *figures], figures, [*figures[1:], None], strict=False)
-    for previous, figure, following in neighbours:
-        page = environment.get_template("figure.html")
-        texts[f"pages/{figure.id}.html"] = page.render(
-            root="../", figure=figure, previous=previous, following=following, notebook=_notebook(tree, figure)
-        )
+    texts[_READING] = environment.get_template("reading.html").render(root="../", reading=explained)
+    texts |= _pages(tree, figures, environment.get_template("figure.html"))
     for old in (tree / "pages").glob("*.html"):
         if f"pages/{old.name}" not in texts:
             old.unlink()
     return [write_text(tree / name, text) for name, text in texts.items()]
+
+
+def _pages(tree: Path, figures: Sequence[Figure | Unshown], template: jinja2.Template) -> dict[str, str]:
+    neighbours = zip([None, *figures], figures, [*figures[1:], None], strict=False)
+    return {
+        f"pages/{figure.id}.html": template.render(
+            root="../", figure=figure, previous=previous, following=following, notebook=_notebook(tree, figure)
+        )
+        for previous, figure, following in neighbours
+    }
 
 
 def _environment(**shared: object) -> jinja2.Environment:
@@ -64,17 +86,15 @@ def _environment(**shared: object) -> jinja2.Environment:
     environment.globals.update(
         shared, verdicts=VERDICTS, badges=_BADGES, unshown=_UNSHOWN, verdict_counts=verdict_counts
     )
-    environment.globals.update(readings=READINGS, reading_counts=readings, alignment_range=alignment_range)
-    environment.globals.update(short=short, spread=spread)
+    environment.filters.update(cell=cell_html, mark=mark_html, caption=caption_html, slug=slug)
+    environment.globals.update(number_columns=number_columns)
     return environment
 
 
 def _notebook(tree: Path, figure: Figure | Unshown) -> Markup:
-    if not isinstance(figure, Figure):
+    if not isinstance(figure, Figure) or not figure.has_notebook:
         return Markup()
-    return Markup(
-        notebook_html(tree / "notebooks" / f"{figure.id}.ipynb", alt=f"Output of the notebook: {figure.title}")
-    )
+    return Markup(notebook_html(tree / figure.id / NOTEBOOK, alt=f"Output of the notebook: {figure.title}"))
 
 
 def _style() -> str:

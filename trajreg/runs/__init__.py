@@ -4,5 +4,6 @@
 - `plan`: what is wanted and not there; `launch`: a pool of processes, with one progress `display`; `execute`: one run
 - `outcome`: what the module that makes a kind of run hands over; `training`: that of trainings and their measurements
 - `study`: a figure's runs, ready for its notebook; `keys`: what a figure depends on, as a hash; `notebooks`: execute one with papermill
+- `products`: what a figure's notebook saves, as files and a list of them
 - `tree`: the results tree of a version; `compare`: two of them; `provenance`: commit, versions, hardware
 """

@@ -3,8 +3,11 @@
 import ast
 import hashlib
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from trajreg.errors import InputError
 
 PACKAGE = "trajreg"
 
@@ -16,17 +19,30 @@ def digest(parts: Any) -> str:
 
 def notebook_cells(path: Path) -> list[list[str]]:
     """[kind, source] of each cell: outputs, execution counts and editors' metadata are no content."""
-    cells = json.loads(path.read_text())["cells"]
-    return [[cell["cell_type"], "".join(cell["source"])] for cell in cells]
+    return [[cell["cell_type"], "".join(cell["source"])] for cell in _cells(path)]
 
 
 def parameter_names(path: Path) -> list[str]:
-    """The variables assigned in a notebook's parameters cell, in order; empty without such a cell."""
-    for cell in json.loads(path.read_text())["cells"]:
+    """The variables assigned in the cell with the tag `parameters`, in order; InputError without such a cell."""
+    for cell in _cells(path):
         if "parameters" in cell["metadata"].get("tags", ()):
-            assigned = [node for node in ast.parse("".join(cell["source"])).body if isinstance(node, ast.Assign)]
+            assigned = [node for node in _parsed(cell, path).body if isinstance(node, ast.Assign)]
             return [target.id for node in assigned for target in node.targets if isinstance(target, ast.Name)]
-    return []
+    raise InputError(f"notebooks/{path.name} has no cell with the tag `parameters`: copy it from another notebook")
+
+
+def _cells(path: Path) -> list[dict[str, Any]]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["cells"]
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"notebooks/{path.name} is no notebook: its text is not what Jupyter writes") from None
+
+
+def _parsed(cell: dict[str, Any], path: Path) -> ast.Module:
+    try:
+        return ast.parse("".join(cell["source"]))
+    except SyntaxError as error:
+        raise InputError(f"notebooks/{path.name}: the parameters cell is no Python: {error}") from None
 
 
 def library_files(code: str, top: Path) -> dict[str, str]:
@@ -44,13 +60,19 @@ def library_files(code: str, top: Path) -> dict[str, str]:
 
 
 def _imported(code: str, top: Path) -> list[Path]:
+    return [path for module in _modules(code) for path in _files(module, top)]
+
+
+@cache
+def _modules(code: str) -> tuple[str, ...]:
+    """The modules of the library that `code` may import."""
     modules = []
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import):
             modules += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             modules += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return [path for module in modules if module.split(".")[0] == PACKAGE for path in _files(module, top)]
+    return tuple(module for module in modules if module.split(".")[0] == PACKAGE)
 
 
 def _files(module: str, top: Path) -> list[Path]:

@@ -11,10 +11,10 @@ from trajreg.errors import InputError
 from trajreg.runs.keys import digest, library_files, notebook_cells, parameter_names
 from trajreg.runs.plan import each_once, plan
 from trajreg.runs.store import RunStore
-from trajreg.runs.study import PATHS
-from trajreg.runs.tree import ResultsTree
-from trajreg.studies.spec import FigureSpec
+from trajreg.runs.tree import NOTEBOOK, ResultsTree
+from trajreg.studies.figure import Figure
 
+PARAMETERS = {"profile", "setting", "output_dir"}  # what a notebook's parameters cell assigns
 CELL_TIMEOUT = 3600  # seconds; a notebook only draws, its runs are ready when it starts
 
 
@@ -23,25 +23,25 @@ class FigureJob:
     """A figure of a profile with everything that is needed to execute its notebook."""
 
     top: Path
-    params: Path
+    profile: str
     notebook: Path
-    figure: FigureSpec
+    figure: Figure
     store: RunStore
     tree: ResultsTree
 
     @classmethod
-    def of(cls, top: Path, params: Path, figure: FigureSpec, store: RunStore, tree: ResultsTree) -> "FigureJob":
-        """Find the notebook named like the params file; InputError when it is absent or takes other parameters than the figure has."""
-        notebook = top / "notebooks" / f"{params.stem}.ipynb"
+    def of(cls, top: Path, profile: str, figure: Figure, store: RunStore, tree: ResultsTree) -> "FigureJob":
+        """Find the notebook named like the figure; InputError when it is absent or takes other parameters."""
+        notebook = top / "notebooks" / f"{figure.id}.ipynb"
         if not notebook.exists():
-            raise InputError(f"{params.name} has no notebook: {notebook.relative_to(top)} does not exist")
-        names, wanted = set(parameter_names(notebook)), {*FigureSpec.model_fields, *PATHS}
-        if names != wanted:
+            raise InputError(f"params/{figure.id}.yaml has no notebook: {notebook.relative_to(top)} does not exist")
+        names = set(parameter_names(notebook))
+        if names != PARAMETERS:
             raise InputError(
-                f"notebooks/{notebook.name}: the parameters cell must assign {', '.join(sorted(wanted))}; "
-                f"missing: {sorted(wanted - names) or 'none'}, unknown: {sorted(names - wanted) or 'none'}"
+                f"notebooks/{notebook.name}: the parameters cell must assign {', '.join(sorted(PARAMETERS))}; "
+                f"missing: {sorted(PARAMETERS - names) or 'none'}, unknown: {sorted(names - PARAMETERS) or 'none'}"
             )
-        return cls(top, params, notebook, figure, store, tree)
+        return cls(top, profile, notebook, figure, store, tree)
 
     def fingerprints(self) -> list[str]:
         """The runs this figure shows, each once."""
@@ -58,7 +58,7 @@ class FigureJob:
         return digest(
             {
                 "notebook": cells,
-                "figure": self.figure.model_dump(),
+                "figure": self.figure.content(),
                 "library": library_files(code, self.top),
                 "lock": digest((self.top / "requirements.lock").read_text()),
                 "runs": self._contents(),
@@ -73,47 +73,64 @@ class FigureJob:
 
     def is_ready(self) -> bool:
         """Whether the tree holds this figure as it would come out now."""
-        known = self.tree.provenance(self.figure.figure)
+        known = self.tree.provenance(self.figure.id)
         return known is not None and known["key"] == self.key()
 
     def parameters(self, output: Path) -> dict[str, Any]:
-        """What papermill injects: the figure's keys as plain values, and where runs are read and products written.
+        """What papermill injects: the profile, the figure's setting as plain values, and where figures' folders are written.
 
-        Paths count from the project's top folder: an executed notebook tells nothing of the machine it ran on.
+        The path counts from the project's top folder: an executed notebook tells nothing of the machine it ran on.
         """
-        paths = {"runs_dir": self.store.root, "output_dir": output}
-        relative = {name: Path(os.path.relpath(path, self.top)).as_posix() for name, path in paths.items()}
-        return self.figure.model_dump(mode="json") | relative
+        relative = Path(os.path.relpath(output, self.top)).as_posix()
+        return {"profile": self.profile, "setting": self._injected(), "output_dir": relative}
+
+    def _injected(self) -> dict[str, Any] | None:
+        """The figure's setting as its params files have it; None for a figure that shows the runs of others."""
+        setting = self.figure.setting
+        return None if setting is None else setting.model_dump(mode="json", exclude_unset=True)
 
 
 def execute_notebook(job: FigureJob) -> dict[str, Any] | None:
-    """Run the notebook and promote its products. Returns None, or what failed: figure, title, cell, exception, message, notebook."""
+    """Run the notebook and promote its products. Returns None, or what failed: figure, title, cell, exception, message, notebook.
+
+    A second process that wants the same figure waits, and then finds it.
+    """
+    with job.tree.lock(job.figure.id):
+        return None if job.is_ready() else _execute(job)
+
+
+def _execute(job: FigureJob) -> dict[str, Any] | None:
+    key, started = job.key(), time.perf_counter()  # before: what is edited meanwhile is not in the figure
+    staging = job.tree.staging(job.figure.id)
+    try:
+        _run(job, staging)
+        _forget_paths(staging / NOTEBOOK)
+        job.tree.promote(job.figure.id, staging, _provenance(job, key, time.perf_counter() - started))
+    except Exception as error:  # whatever ends a notebook is reported; the other figures go on
+        failure = _failure(job.figure, error)
+        kept = job.tree.fail(job.figure.id, staging, failure)
+        return failure | {"notebook": str(kept)}
+    return None
+
+
+def _run(job: FigureJob, staging: Path) -> None:
+    """Execute the notebook into its staging folder."""
     import papermill  # imports the whole notebook stack, which only this needs
 
     # the kernel runs one thread, as workers do: notebooks are executed side by side
     os.environ.update(OMP_NUM_THREADS="1", PYDEVD_DISABLE_FILE_VALIDATION="1", JUPYTER_PLATFORM_DIRS="1")
-    figure, staging, started = job.figure, job.tree.staging(job.figure.figure), time.perf_counter()
-    (staging / "notebooks").mkdir()
-    try:
-        papermill.execute_notebook(
-            str(job.notebook),
-            str(staging / "notebooks" / f"{figure.figure}.ipynb"),
-            parameters=job.parameters(staging),
-            kernel_name="python3",
-            cwd=str(job.top),
-            progress_bar=False,
-            start_timeout=120,
-            execution_timeout=CELL_TIMEOUT,
-            coalesce_streams=True,
-            extra_arguments=["--log-level=CRITICAL"],  # the kernel's own warnings are none of the user's business
-        )
-    except Exception as error:  # whatever ends a notebook is reported; the other figures go on
-        failure = _failure(figure, error)
-        kept = job.tree.fail(figure.figure, staging, failure)
-        return failure | {"notebook": str(kept)}
-    _forget_paths(staging / "notebooks" / f"{figure.figure}.ipynb")
-    job.tree.promote(figure.figure, staging, _provenance(job, time.perf_counter() - started))
-    return None
+    papermill.execute_notebook(
+        str(job.notebook),
+        str(staging / NOTEBOOK),
+        parameters=job.parameters(staging.parent),
+        kernel_name="python3",
+        cwd=str(job.top),
+        progress_bar=False,
+        start_timeout=120,
+        execution_timeout=CELL_TIMEOUT,
+        coalesce_streams=True,
+        extra_arguments=["--log-level=CRITICAL"],  # the kernel's own warnings are none of the user's business
+    )
 
 
 def _forget_paths(notebook: Path) -> None:
@@ -124,28 +141,37 @@ def _forget_paths(notebook: Path) -> None:
     notebook.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
-def _failure(figure: FigureSpec, error: Exception) -> dict[str, Any]:
+def _failure(figure: Figure, error: Exception) -> dict[str, Any]:
     """Only what the exception says: after a kernel's death a cell's metadata claims that it was completed."""
     return {
-        "figure": figure.figure,
-        "title": figure.title,
+        "figure": figure.id,
+        "title": figure.question.title,
         "cell": getattr(error, "cell_index", None),
         "exception": getattr(error, "ename", type(error).__name__),
         "message": str(getattr(error, "evalue", error)),
     }
 
 
-def _provenance(job: FigureJob, seconds: float) -> dict[str, Any]:
+def _setting(figure: Figure) -> dict[str, Any]:
+    """The setting with every default, so that one which changes later is seen; of a figure with sources theirs, by figure."""
+    if figure.setting is None:
+        return {source.id: _setting(source) for source in figure.sources}
+    return figure.setting.model_dump(mode="json")
+
+
+def _provenance(job: FigureJob, key: str, seconds: float) -> dict[str, Any]:
     figure = job.figure
     stored = [job.store.get(name) for name in job.fingerprints()]
     return {
-        "figure": figure.figure,
-        "title": figure.title,
-        "status": figure.status,
-        "caption": figure.caption,
-        "params": job.params.relative_to(job.top).as_posix(),
+        "figure": figure.id,
+        "title": figure.question.title,
+        "study": figure.question.study,
+        "status": figure.question.status,
+        "caption": figure.question.caption,
+        "params": [f"params/{figure.id}.yaml", *([f"params/{job.profile}/{figure.id}.yaml"] if figure.setting else [])],
+        "setting": _setting(figure),
         "notebook": job.notebook.relative_to(job.top).as_posix(),
-        "key": job.key(),
+        "key": key,
         "seeds": figure.seeds,
         "runs": [run.folder.name for run in stored],
         "data_checksums": sorted({run.manifest["data_checksum"] for run in stored if "data_checksum" in run.manifest}),

@@ -1,5 +1,6 @@
 """A figure's runs, ready for its notebook; what is missing is trained."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,79 +10,70 @@ from trajreg.columns import Columns
 from trajreg.errors import InputError
 from trajreg.runs.fingerprint import fingerprint
 from trajreg.runs.launch import launch
+from trajreg.runs.products import ProductFolder
 from trajreg.runs.store import RunStore, Stored
-from trajreg.studies.claims import ledger
-from trajreg.studies.decomposition import decomposition
-from trajreg.studies.null_table import nulls
+from trajreg.studies.figure import Figure
+from trajreg.studies.params import load_figure, make_figure
 from trajreg.studies.run import Run
-from trajreg.studies.spec import FigureSpec, Variant
+from trajreg.studies.setting import Variant
 
-PATHS = ("runs_dir", "output_dir")  # the two keys of a parameters cell that are no part of the figure
+Setting = dict[str, Any]
 
 
 class Study:
-    """One figure: its spec, its runs, and where its table, claims and picture go.
+    """A figure, its runs in a store, and where its products go: `output`/<figure>/. A notebook makes its own by `Study.of`."""
 
-    Args:
-        parameters: the variables of a notebook's parameters cell: the keys of FigureSpec, `runs_dir` and `output_dir`
-            (relative paths count from the project's top folder). Other variables of the notebook are ignored.
+    def __init__(self, figure: Figure, store: RunStore, output: Path):
+        self.figure = figure
+        self.store = store
+        self.products = ProductFolder(output / figure.id)
 
-    Raises:
-        InputError: a parameter is missing or wrong.
-    """
+    @classmethod
+    def of(cls, figure: str, setting: Setting | None, profile: str, output_dir: str) -> "Study":
+        """The study of a figure in this setting.
 
-    def __init__(self, parameters: dict[str, Any]):
-        absent = [name for name in PATHS if name not in parameters]
-        if absent:
-            raise InputError(f"the parameters cell lacks {', '.join(absent)}")
-        values = {key: parameters[key] for key in FigureSpec.model_fields if key in parameters}
-        self.figure = FigureSpec.parse(values, "parameters cell")
+        Args:
+            figure: its id; what it asks is read from params/<figure>.yaml.
+            setting: plain keys as in params/<profile>/<figure>.yaml (`studies.setting.SettingSpec`); None for a figure that shows
+                the runs of others, whose settings are those of the profile.
+            profile: the runs in results/<profile>/runs are used, and what is missing is added there.
+            output_dir: where products go; counts from the project's top folder.
+
+        Raises:
+            InputError: a key or a value of the setting is wrong, or does not fit the question.
+        """
         top = project_folder()
-        self.store = RunStore(top / parameters["runs_dir"])
-        self.output = top / parameters["output_dir"]
+        if setting is None:
+            made = load_figure(top / "params", profile, figure)
+        else:
+            made = make_figure(top / "params", figure, setting, f"setting of {figure} in its notebook")
+        return cls(made, RunStore(top / "results" / profile / "runs"), top / output_dir)
 
     def runs(self) -> list[Run]:
         """The runs on true labels, variant by variant, seed by seed; trains whatever of the figure the store lacks."""
-        return self._runs(self.figure.variants(), self.figure.seeds)
+        return self._runs(self.figure, self.figure.variants, self.figure.seeds)
 
     def null_runs(self) -> list[Run]:
         """The same for the runs on random labels: the first `random_label_seeds` of each variant, none where that is 0."""
-        return self._runs(self.figure.null_variants(), self.figure.random_label_seeds)
+        return self._runs(self.figure, self.figure.null_variants, self.figure.random_label_seeds)
 
-    def save_table(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Write the figure's summary table and return it."""
-        return self._write(table, "tables", index=True)
+    def source_runs(self) -> dict[str, list[Run]]:
+        """The runs on true labels of each figure whose runs this one shows, by its id; trains whatever is missing."""
+        return {source.id: self._runs(source, source.variants, source.seeds) for source in self.figure.sources}
 
-    def save_values(self, table: pd.DataFrame) -> None:
-        """Write the numbers of each run, from which another results tree is compared with this one."""
-        self._write(table, "values", index=False)
+    def save(
+        self, name: str, content: Any, *, title: str = "", caption: str = "", alt: str = ""
+    ) -> pd.DataFrame | None:
+        """Save a product of the figure, what a page of the report then shows in the order of saving: a Product, a matplotlib Figure or a
+        DataFrame; returns what is shown of its table. `runs.products.ProductFolder.save` says what the arguments are, and what is refused.
+        """
+        return self.products.save(name, content, title=title, caption=caption, alt=alt)
 
-    def save_claims(self, runs: list[Run]) -> pd.DataFrame:
-        """Evaluate the claims, write the figure's ledger and return it."""
-        return self._write(ledger(self.figure, runs), "claims", index=False)
+    def _runs(self, figure: Figure, variants: Sequence[Variant], seeds: int) -> list[Run]:
+        launch(self.figure.wanted(), self.store)  # of all kinds: one pool for all that is missing
+        return [self._run(variant, seed, figure.columns) for variant in variants for seed in range(seeds)]
 
-    def save_decomposition(self, runs: list[Run]) -> pd.DataFrame:
-        """Split each compared log-ratio of γ into its parts, write the table and return it."""
-        return self._write(decomposition(self.figure, runs), "decomposition", index=False)
-
-    def save_nulls(self, runs: list[Run], random_runs: list[Run]) -> pd.DataFrame:
-        """Compare γ with its nulls, write the table and return it."""
-        return self._write(nulls(runs, random_runs), "nulls", index=False)
-
-    def path(self, folder: str, suffix: str) -> Path:
-        """Where a product of this figure goes: output/<folder>/<figure><suffix>; the folder is made. A suffix begins with "." or "_"."""
-        (self.output / folder).mkdir(parents=True, exist_ok=True)
-        return self.output / folder / f"{self.figure.figure}{suffix}"
-
-    def _write(self, table: pd.DataFrame, folder: str, index: bool) -> pd.DataFrame:
-        table.to_csv(self.path(folder, ".csv"), index=index)
-        return table
-
-    def _runs(self, variants: list[Variant], seeds: int) -> list[Run]:
-        launch(self.figure.wanted(), self.store)  # of both kinds: one pool for all that is missing
-        return [self._run(variant, seed) for variant in variants for seed in range(seeds)]
-
-    def _run(self, variant: Variant, seed: int) -> Run:
+    def _run(self, variant: Variant, seed: int, columns: Columns) -> Run:
         name = fingerprint(variant.seeded(seed))
         stored = self.store.get(name)
         found = (
@@ -89,7 +81,7 @@ class Study:
             if stored.diverged
             else {measure: self.store.get(name, one.key(measure)) for measure, one in variant.measures.items()}
         )
-        return as_run(stored, found, variant, seed, self.figure.columns)
+        return as_run(stored, found, variant, seed, columns)
 
 
 def as_run(stored: Stored, measured: dict[str, Stored], variant: Variant, seed: int, columns: Columns) -> Run:
@@ -103,6 +95,7 @@ def as_run(stored: Stored, measured: dict[str, Stored], variant: Variant, seed: 
     return Run(
         variant=variant.label,
         settings=variant.settings,
+        names=variant.names,
         seed=seed,
         fingerprint=stored.folder.name,
         diverged=stored.diverged,

@@ -4,49 +4,85 @@ import json
 import os
 import re
 import shutil
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
-from trajreg.files import file_checksum, write_json
+from filelock import FileLock
 
-FOLDERS = ("figures", "tables", "values", "claims", "decomposition", "nulls", "notebooks")
+from trajreg.errors import InputError
+from trajreg.files import file_checksum, write_json
+from trajreg.runs.products import read_products
+from trajreg.studies.product import Role
+from trajreg.studies.question import FIGURE_ID, in_order
+
+NOTEBOOK, PROVENANCE = "notebook.ipynb", "provenance.json"
+# of a provenance: what is read of it when figures are reported and compared, beside its outputs
+KNOWN = (
+    "title", "study", "status", "caption", "params", "notebook", "key", "seeds", "runs", "data_checksums", "num_diverged",
+    "seconds",
+)  # fmt: skip
 
 
 class ResultsTree:
-    """`results/<profile>/<version>/`: each figure's products in FOLDERS, and `provenance/<figure>.json`, written last."""
+    """`results/<profile>/<version>/`: a folder a figure, with its products, its executed notebook and its provenance."""
 
     def __init__(self, root: Path):
         self.root = Path(root)
 
+    def lock(self, figure: str) -> AbstractContextManager[Any]:
+        """Held from staging to promotion, so that a second process drawing the same figure waits."""
+        locks = self.root.with_name(".locks")
+        locks.mkdir(parents=True, exist_ok=True)
+        return FileLock(locks / f"{self.root.name}-{figure}")
+
     def staging(self, figure: str) -> Path:
-        """An empty folder beside the tree, where a notebook writes until it has succeeded."""
-        folder = self.root.with_name(f"{self.root.name}.partial") / figure
+        """An empty folder beside the tree, where a notebook writes until it has succeeded; call it with the lock held.
+
+        A figure whose promotion was interrupted after it had been taken away is put back first.
+        """
+        folder, old = self._partial / figure, self._old(figure)
+        if old.exists() and not (self.root / figure).exists():
+            self.root.mkdir(parents=True, exist_ok=True)
+            os.rename(old, self.root / figure)
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        while not folder.exists():
+            with suppress(FileNotFoundError):  # the parent is taken away by whoever finds it empty
+                folder.mkdir(parents=True)
         return folder
 
     def promote(self, figure: str, staging: Path, provenance: dict[str, Any]) -> None:
-        """Move a figure's products into the tree, then write its provenance: from then on it counts."""
+        """Complete the staging folder by its provenance, and move it into the tree in place of what is there of the figure.
+
+        What is there goes to a name of its own and is deleted last: killed in between, `staging` puts it back. InputError when a file
+        of a product is missing.
+        """
+        products = read_products(staging)
+        for name in (name for product in products for name in product.files if not (staging / name).is_file()):
+            raise InputError(
+                f"{figure}: {name} was saved as a product, but is not in its folder: do not move or delete it"
+            )
+        paths = sorted(path for path in staging.rglob("*") if path.is_file())
+        known = {
+            "products": [product.name for product in products],
+            "outputs": {path.relative_to(staging).as_posix(): file_checksum(path) for path in paths},
+        }
+        write_json(staging / PROVENANCE, provenance | known)
+        self.root.mkdir(parents=True, exist_ok=True)
+        self._take_away(figure)
+        os.rename(staging, self.root / figure)
         self._forget(figure)
-        outputs = {}
-        for path in sorted(path for path in staging.rglob("*") if path.is_file()):
-            name = path.relative_to(staging).as_posix()
-            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(path, self.root / name)
-            outputs[name] = file_checksum(self.root / name)
-        _remove(staging)
-        write_json(self._provenance(figure), provenance | {"outputs": outputs})
 
     def fail(self, figure: str, staging: Path, failure: dict[str, Any]) -> Path:
         """Keep a failed notebook under `failed/`, and take the figure out of the tree; returns the kept notebook."""
-        self._forget(figure)
+        self._take_away(figure)
         kept = self.root / "failed" / f"{figure}.ipynb"
         kept.parent.mkdir(parents=True, exist_ok=True)
-        executed = staging / "notebooks" / f"{figure}.ipynb"
+        executed = staging / NOTEBOOK
         if executed.exists():
             os.replace(executed, kept)
-        _remove(staging)
+        shutil.rmtree(staging)
+        self._forget(figure)
         write_json(kept.with_suffix(".json"), failure | {"notebook": kept.name})
         return kept
 
@@ -56,19 +92,27 @@ class ResultsTree:
         return known if known and not self.damage(figure) else None
 
     def recorded(self, figure: str) -> dict[str, Any] | None:
-        """What was written when the figure was made, whatever has become of its products; None where that cannot be read."""
+        """What was written when the figure was made, whatever has become of its products; None where that cannot be read or lacks a key."""
+        known = self._read(figure)
+        return None if known is None or _lacking(known) else known
+
+    def _read(self, figure: str) -> dict[str, Any] | None:
         try:
-            known = json.loads(self._provenance(figure).read_text(encoding="utf-8"))
-            return known if isinstance(known["outputs"], dict) else None
-        except (OSError, ValueError, KeyError, TypeError):
+            known = json.loads((self.root / figure / PROVENANCE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
             return None
+        return known if isinstance(known, dict) and isinstance(known.get("outputs", {}), dict) else None
 
     def damage(self, figure: str) -> list[str]:
         """What became of the figure's products since it was made, a line each; empty where all are as they were."""
-        known = self.recorded(figure)
+        known = self._read(figure)
         if known is None:
-            return [f"provenance/{figure}.json is missing or cannot be read"]
-        return [line for name, checksum in known["outputs"].items() for line in self._damage(name, checksum)]
+            return [f"{figure}/{PROVENANCE} is missing or cannot be read"]
+        if lacking := _lacking(known):
+            return [f"{figure}/{PROVENANCE} lacks {', '.join(lacking)}"]
+        return [
+            line for name, checksum in known["outputs"].items() for line in self._damage(f"{figure}/{name}", checksum)
+        ]
 
     def _damage(self, name: str, checksum: str) -> list[str]:
         try:
@@ -78,10 +122,19 @@ class ResultsTree:
         except OSError:
             return [f"{name} was deleted since the figure was made"]
 
+    def product(self, figure: str, role: Role) -> Path | None:
+        """The table of the figure's product with this role; None where it has none."""
+        products = read_products(self.root / figure)
+        return next((self.root / figure / f"{one.name}.csv" for one in products if one.role == role), None)
+
+    def made(self) -> list[str]:
+        """The figures that were made, by word and number, whatever has become of their products."""
+        names = [path.parent.name for path in self.root.glob(f"*/{PROVENANCE}")]
+        return in_order(name for name in names if re.fullmatch(FIGURE_ID, name))
+
     def figures(self) -> list[str]:
-        """The figures that are there, whole, in order."""
-        names = sorted(path.stem for path in (self.root / "provenance").glob("fig*.json"))
-        return [name for name in names if self.provenance(name)]
+        """The figures that are there, whole, in the same order."""
+        return [name for name in self.made() if self.provenance(name)]
 
     def manifest(self) -> dict[str, Any] | None:
         """The tree's manifest, None while it is not finished."""
@@ -90,20 +143,30 @@ class ResultsTree:
         except (OSError, ValueError):
             return None
 
-    def _provenance(self, figure: str) -> Path:
-        return self.root / "provenance" / f"{figure}.json"
+    @property
+    def _partial(self) -> Path:
+        return self.root.with_name(f"{self.root.name}.partial")
+
+    def _old(self, figure: str) -> Path:
+        return self._partial / f"{figure}.old"
+
+    def _take_away(self, figure: str) -> None:
+        """Nothing of the figure counts any more; what is there goes in one step, for deleting takes many."""
+        for path in (self.root / "failed").glob(f"{figure}.*"):
+            path.unlink()
+        if (self.root / figure).exists():
+            shutil.rmtree(self._old(figure), ignore_errors=True)
+            os.rename(self.root / figure, self._old(figure))
 
     def _forget(self, figure: str) -> None:
-        self._provenance(figure).unlink(missing_ok=True)
-        for folder in (*FOLDERS, "failed"):
-            for path in (self.root / folder).glob(f"{figure}[._]*"):
-                path.unlink()
+        """Delete what was taken away."""
+        shutil.rmtree(self._old(figure), ignore_errors=True)
+        with suppress(OSError):  # other figures are still being staged there
+            self._partial.rmdir()
 
 
-def _remove(staging: Path) -> None:
-    shutil.rmtree(staging)
-    with suppress(OSError):  # other figures are still being staged beside it
-        staging.parent.rmdir()
+def _lacking(known: dict[str, Any]) -> list[str]:
+    return [key for key in (*KNOWN, "outputs") if key not in known]
 
 
 def is_reference(version: str) -> bool:

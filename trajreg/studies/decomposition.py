@@ -7,11 +7,12 @@ from typing import Any
 import pandas as pd
 
 from trajreg.metrics.factors import PARTS, PHASES, factors, log_ratio
-from trajreg.studies.claims import Settings, paired_cells, paired_interval
-from trajreg.studies.labels import label
+from trajreg.studies.claims import paired_cells
+from trajreg.studies.figure import Figure
 from trajreg.studies.medians import Bounds, median
+from trajreg.studies.rule import paired_interval
 from trajreg.studies.run import Run
-from trajreg.studies.spec import FigureSpec
+from trajreg.studies.setting import Settings
 
 COLUMNS = [
     "figure",
@@ -36,15 +37,16 @@ COLUMNS = [
 
 
 def decomposition(
-    figure: FigureSpec, runs: list[Run], pairs: Sequence[tuple[Settings, Settings]] | None = None
+    figure: Figure, runs: list[Run], pairs: Sequence[tuple[Settings, Settings]] | None = None
 ) -> pd.DataFrame:
-    """The log-ratio of γ₊ = γ + γ^walk and its parts, for every treatment and control that the figure's claims compare, or for
+    """The log-ratio of γ₊ = γ + γ^walk and its parts, for every contrast of the figure, or for
     other `pairs` of settings: ({"model.activation": "elu"}, {"model.activation": "tanh"}), say.
 
     One row for each pair, each combination of the settings it leaves open, each phase (`metrics.factors.PHASES`) and each part ("total",
     then PARTS, which add up to it in every pair of runs); the columns are COLUMNS:
 
-    log10, low, high: median and interval (`claims.paired_interval`) over pairs of the part, as log10 of a factor on γ₊.
+    figure, where, treatment, control: as in the ledger of claims. phase, part: which row it is.
+    log10, low, high, confidence: median and interval (`claims.paired_interval`) over pairs of the part, as log10 of a factor on γ₊.
     share, share_low, share_high: the same of part / total; NaN where the interval of the total holds 0: nothing is to be explained.
     seeds: the pairs that count. left_out: pairs with a run that diverged or has no per-step values (estimator `epoch`).
     undefined: pairs that count but where a γ₊ is not positive, so that the part has no logarithm: log10 is NaN and such a pair
@@ -57,18 +59,20 @@ def decomposition(
         figure.check_pair(treatment, control, "decomposition")
     known = {id(run): factors(run.steps()) if not run.diverged else factors(pd.DataFrame({"step": []})) for run in runs}
     rows = [
-        {"figure": figure.figure, "where": label(others), "treatment": label(treatment), "control": label(control)}
+        {"figure": figure.id, "where": where, "treatment": figure.label(treatment), "control": figure.label(control)}
         | row
         for treatment, control in (_compared(figure) if pairs is None else pairs)
         for others, paired in paired_cells(figure, treatment, control, runs)
+        for where in [figure.label(others)]
         for row in _phases([tuple(known[id(run)] for run in pair) for pair in paired])
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _compared(figure: FigureSpec) -> list[tuple[Settings, Settings]]:
-    """Each treatment with its control, once however many claims are about them."""
-    return list({repr((c.treatment, c.control)): (c.treatment, c.control) for c in figure.claims}.values())
+def _compared(figure: Figure) -> list[tuple[Settings, Settings]]:
+    """Each treatment with its control, once however many contrasts are about them."""
+    contrasts = figure.question.contrasts.values()
+    return list({repr((one.treatment, one.control)): (one.treatment, one.control) for one in contrasts}.values())
 
 
 def _phases(pairs: list[tuple[pd.DataFrame, pd.DataFrame]]) -> Iterator[dict[str, Any]]:

@@ -8,10 +8,10 @@ import pandas as pd
 
 from trajreg.metrics.aggregate import phase_of
 from trajreg.metrics.shuffled import shuffled_over_stretches
-from trajreg.studies.labels import label
 from trajreg.studies.medians import median_of_known
+from trajreg.studies.names import label
 from trajreg.studies.run import Run
-from trajreg.studies.spec import RANDOM_LABELS
+from trajreg.studies.setting import RANDOM_LABELS
 
 PHASES = ("early", "late")
 MEASURED = ("gamma", "gamma_early", "gamma_late")
@@ -37,17 +37,19 @@ EPOCHS = ["gamma", "gamma_median", "gamma_low", "gamma_high", "gamma_walk"]
 
 def true_variant(run: Run) -> str:
     """The variant of a run, whichever labels it was trained on."""
-    return label({key: value for key, value in run.settings.items() if key != RANDOM_LABELS})
+    return label(name for key, name in run.names.items() if key != RANDOM_LABELS)
 
 
 def nulls(runs: list[Run], random_runs: list[Run]) -> pd.DataFrame:
     """One row a variant; medians over the seeds that did not diverge, NaN where nothing is known. The columns are COLUMNS:
 
-    gamma, gamma_early, gamma_late: as measured on true labels. seeds, diverged: the runs, and those of them that diverged.
+    variant: in words. seeds, diverged: the runs, and those of them that diverged.
+    gamma, gamma_early, gamma_late: as measured on true labels.
     walk, walk_early, walk_late: γ of a random walk with the same step lengths and losses.
     shuffled_early, shuffled_late: γ of the same updates in another order, the mean over all orders. Over the whole run it is gamma itself.
     cosine, cosine_walk: medians over the steps, of the run and of a random walk with the same step lengths.
-    random_…: the same of the runs on random labels.
+    random_seeds, random_diverged, random_gamma, random_gamma_early, random_gamma_late, random_cosine: the same of the runs on
+    random labels.
     ratio: γ over the whole run on true labels ÷ on random labels, the median over pairs of the same seed: the same initial weights and
     the same order of the inputs.
     """

@@ -1,49 +1,170 @@
-"""Reading params files: YAML 1.2, where `1e-3` is a number and a key given twice is an error."""
+"""From params files to figures: YAML 1.2, where `1e-3` is a number and a key given twice is an error.
 
+`params/<figure>.yaml` is a question, `params/<profile>/<figure>.yaml` its setting, `params/batteries.yaml` the usual measures of success.
+"""
+
+import re
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from trajreg.errors import InputError
-from trajreg.studies.spec import FigureSpec
+from trajreg.errors import InputError, nearest_first
+from trajreg.schema import Spec
+from trajreg.studies.figure import Figure
+from trajreg.studies.question import FIGURE_ID, Batteries, QuestionSpec, in_order
+from trajreg.studies.setting import SettingSpec
+
+BATTERIES = "batteries.yaml"
+PLACES: dict[type[Spec], str] = {QuestionSpec: "params/{}.yaml", SettingSpec: "params/<profile>/{}.yaml"}
 
 
 def profiles(params: Path) -> list[str]:
     """The profiles there are: the folders of `params`."""
-    return sorted(folder.name for folder in params.iterdir() if folder.is_dir())
+    return sorted(
+        one.name for one in params.iterdir() if one.is_dir() and not one.name.startswith(".")
+    )  # not an editor's
 
 
-def figure_files(params: Path, profile: str, figures: list[str] | None = None) -> dict[str, Path]:
-    """Figure id → params file of a profile, all of them or the ones asked for.
+def figure_ids(params: Path, profile: str, figures: list[str] | None = None) -> list[str]:
+    """The figures of a profile, in order: all that have a setting in it, or sources that have, or those asked for.
 
-    Raises InputError for an unknown profile or figure, naming those there are.
+    Raises InputError for an unknown profile or figure, naming those there are; for a setting whose question is not there; for a
+    question that has a setting in no profile.
     """
-    if profile not in profiles(params):
-        raise InputError(f"profile {profile!r} is unknown, choose from {', '.join(profiles(params))}")
-    files = {path.stem.partition("_")[0]: path for path in sorted((params / profile).glob("fig*.yaml"))}
+    _check_profile(params, profile)
+    questions = _ids(params)
+    settings = {one: _ids(params, one) for one in profiles(params)}
+    for one, ids in settings.items():
+        if orphans := [figure for figure in ids if figure not in questions]:
+            raise InputError(
+                f"params/{one}/{orphans[0]}.yaml is a setting without a question: params/{orphans[0]}.yaml does not exist"
+            )
+    there = [figure for figure in questions if _is_in(params, profile, figure)]
+    for figure in questions:
+        if not any(_is_in(params, one, figure) for one in settings):
+            lacking = load_question(params, figure).sources or (figure,)
+            raise InputError(
+                f"params/{figure}.yaml is a question without a setting: params/{profile}/{lacking[0]}.yaml does not exist"
+            )
     for figure in figures or ():
-        if figure not in files:
-            raise InputError(f"figure {figure!r} is unknown in profile {profile!r}, choose from {', '.join(files)}")
-    return {figure: path for figure, path in files.items() if figures is None or figure in figures}
+        if figure not in there:
+            known = ", ".join(there)
+            raise InputError(f"figure {figure!r} is unknown in profile {profile!r}, choose from {known}")
+    return [figure for figure in there if figures is None or figure in figures]
 
 
-def load_figure(path: Path) -> FigureSpec:
-    """The figure of a params file; InputError names the file, the key, the value and what is allowed."""
-    figure = FigureSpec.parse(load_yaml(path), _shown(path))
-    if path.stem.partition("_")[0] != figure.figure:
-        raise InputError(f"{_shown(path)}: figure = {figure.figure!r} differs from the file's name")
-    return figure
+def load_figure(params: Path, profile: str, figure: str) -> Figure:
+    """A figure of a profile; InputError names the file, the key, the value and what is allowed."""
+    _check_profile(params, profile)
+    asked = load_question(params, figure)
+    if asked.sources:
+        _check_sources(params, profile, figure, asked)
+        return Figure.of_sources(figure, asked, [load_figure(params, profile, one) for one in asked.sources])
+    path = params / profile / f"{figure}.yaml"
+    return make_figure(params, figure, load_yaml(path, params), _shown(path, params))
 
 
-def load_yaml(path: Path) -> dict[str, Any]:
-    """Plain Python values of a YAML file."""
+def make_figure(params: Path, figure: str, setting: Any, where: str) -> Figure:
+    """The figure that the question of that id and a plain setting make; `where` the setting stands."""
+    question = load_question(params, figure)
+    if question.sources:
+        raise InputError(f"{where}: {figure} has sources and no setting of its own: it must be None")
+    spec = SettingSpec.parse(_in_place(setting, SettingSpec, figure, where), where)
+    return Figure.of(figure, question, spec, load_batteries(params), where)
+
+
+def load_question(params: Path, figure: str) -> QuestionSpec:
+    """What a figure asks."""
+    question = _question(params, figure)
+    for one in question.sources:
+        where = f"params/{figure}.yaml: sources"
+        if not (params / f"{one}.yaml").exists():
+            raise InputError(f"{where}: {one} is unknown, choose from {', '.join(nearest_first(one, _ids(params)))}")
+        if _question(params, one).sources:
+            raise InputError(
+                f"{where}: {one} {'is this figure' if one == figure else 'has sources itself: name those'}"
+            )
+    return question
+
+
+def load_batteries(params: Path) -> Batteries:
+    """The usual measures of success."""
+    path = params / BATTERIES
+    return Batteries.parse(load_yaml(path, params), _shown(path, params))
+
+
+def load_yaml(path: Path, params: Path) -> Any:
+    """Plain Python values of a YAML file in the folder `params`."""
     try:
-        return YAML(typ="safe", pure=True).load(path.read_text())
+        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{_shown(path, params)} does not exist") from None
     except (YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{_shown(path)} is not valid YAML: {' '.join(str(error).split())}") from None
+        raise InputError(f"{_shown(path, params)} is not valid YAML: {_why(error)}") from None
 
 
-def _shown(path: Path) -> str:
-    return "/".join(path.parts[-3:])
+def _why(error: Exception) -> str:
+    """What the parser found and where, in a line; it adds advice that is not for the writer of the file."""
+    mark = getattr(error, "problem_mark", None)
+    text = getattr(error, "problem", None) or " ".join(str(error).split())
+    return f"{text} (line {mark.line + 1})" if mark else text
+
+
+def _question(params: Path, figure: str) -> QuestionSpec:
+    """What a figure asks; its sources are not looked at."""
+    path, where = params / f"{figure}.yaml", f"params/{figure}.yaml"
+    if not path.exists():
+        raise InputError(f"figure {figure!r} has no question: {where} does not exist")
+    return QuestionSpec.parse(_in_place(load_yaml(path, params), QuestionSpec, figure, where), where)
+
+
+def _ids(params: Path, profile: str = "") -> list[str]:
+    """The figures that have a question, or a setting in a profile."""
+    paths = [path for path in (params / profile).glob("*.y*ml") if path.name != BATTERIES or profile]
+    if strange := [path for path in paths if not re.fullmatch(rf"{FIGURE_ID}\.yaml", path.name)]:
+        raise InputError(
+            f"{_shown(strange[0], params)} is no figure: its name must be a lower-case word and a number, as fig04.yaml or table1.yaml"
+        )
+    return in_order([path.stem for path in paths])
+
+
+def _check_profile(params: Path, profile: str) -> None:
+    if profile not in profiles(params):
+        known = ", ".join(nearest_first(profile, profiles(params)))
+        raise InputError(f"profile {profile!r} is unknown, choose from {known}")
+
+
+def _is_in(params: Path, profile: str, figure: str) -> bool:
+    """Whether a profile has a setting of this figure, or has all its sources."""
+    if (params / profile / f"{figure}.yaml").exists():
+        return True
+    asked = load_question(params, figure)
+    return bool(asked.sources) and all((params / profile / f"{one}.yaml").exists() for one in asked.sources)
+
+
+def _check_sources(params: Path, profile: str, figure: str, asked: QuestionSpec) -> None:
+    for one in asked.sources:
+        if not (params / profile / f"{one}.yaml").exists():
+            raise InputError(
+                f"params/{figure}.yaml: sources: {one} has no setting in profile {profile!r}: params/{profile}/{one}.yaml does not exist"
+            )
+    if (params / profile / f"{figure}.yaml").exists():
+        raise InputError(f"params/{profile}/{figure}.yaml: a figure with sources has no setting of its own")
+
+
+def _in_place(values: Any, kind: type[Spec], figure: str, where: str) -> Any:
+    """The values as they are; InputError, a line each, where a key belongs in the other file."""
+    if values is None:
+        raise InputError(f"{where} is empty")
+    (other,) = (one for one in PLACES if one is not kind)
+    keys = [key for key in values if key in other.model_fields] if isinstance(values, dict) else []
+    if keys:
+        place = PLACES[other].format(figure)
+        raise InputError("\n".join(f"{where}: {key} belongs in {place}, not here" for key in keys))
+    return values
+
+
+def _shown(path: Path, params: Path) -> str:
+    return f"params/{path.relative_to(params).as_posix()}"

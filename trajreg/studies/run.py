@@ -2,26 +2,29 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from trajreg.columns import Columns, Value
 from trajreg.errors import InputError
+from trajreg.studies.names import Name
+from trajreg.studies.setting import Settings
 
 
 @dataclass(frozen=True)
 class Run:
     """A run of a variant at a seed.
 
+    settings, names: of each varied key its value and what a reader sees of it.
     epochs: a row an epoch (losses, accuracies, what the measures say of it); summary: the values of the whole run; columns: what
     both may hold, the measures' first. `tables(measure, name)` reads another table of a measure, KeyError where there is none;
     `arrays` does so of its arrays. measured: how the numbers were had, in words.
     """
 
     variant: str
-    settings: dict[str, Any]
+    settings: Settings
+    names: dict[str, Name]
     seed: int
     fingerprint: str
     diverged: bool

@@ -18,7 +18,11 @@ Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
 class OptimizerSpec(Spec):
-    """An optimiser of torch.optim: its name, learning rate and the options it takes; the rest are PyTorch's defaults."""
+    """An optimiser of torch.optim; options that are not here have PyTorch's defaults.
+
+    name: which one. lr: learning rate. momentum: of sgd and rmsprop. nesterov: momentum of that kind, of sgd alone.
+    weight_decay: as the optimiser of torch.optim takes it.
+    """
 
     name: Annotated[
         Literal["sgd", "adagrad", "rmsprop", "adam", "adamw"],
@@ -41,11 +45,13 @@ class OptimizerSpec(Spec):
 class TrainSpec(RunSpec):
     """One training: what decides its weights, and nothing of what is measured of it.
 
+    data, model, optimizer: on what, which net, and by what.
     task: the loss and how samples are scored (`training.tasks`); None is the data's own: cross-entropy over samples or pixels, or half
     the mean squared error. after_step: what is done to the weights after each step of the optimiser, in this order.
     batch_size: None is the full batch. An epoch is a new permutation of the training data cut into full batches; the remainder, different
     samples each epoch, is left out so that every step has the same batch size. A full batch is taken as it is.
-    evaluate_every: the test set is evaluated after so many epochs, and after the last.
+    num_epochs: how long. evaluate_every: the test set is evaluated after so many epochs, and after the last.
+    seed: of initial weights, order of the mini-batches and dropout; a figure counts it up by itself. device: where it runs.
     """
 
     KIND: ClassVar[str] = "training"

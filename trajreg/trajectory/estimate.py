@@ -21,10 +21,11 @@ TRIALS = 3
 class Estimate:
     """The cost of a recording.
 
-    bytes_needed: of the iterates that are kept, beside the working copies of θ.
-    bytes_available: in memory (half of what is free at most) and, for "store", on the disk of `directory`.
-    seconds_per_step: the shortest of a few trials of what a step adds: the copy of θ to where iterates go, and with "sketch" its
-        projection. Writing to a disk may take longer; the reduction at the end comes on top.
+    Attributes:
+        bytes_needed: of the iterates that are kept, beside the working copies of θ.
+        bytes_available: in memory (half of what is free at most) and, for "store", on the disk of `directory`.
+        seconds_per_step: the shortest of a few trials of what a step adds: the copy of θ to where iterates go, and with "sketch" its
+            projection. Writing to a disk may take longer; the reduction at the end comes on top.
     """
 
     bytes_needed: int

@@ -41,7 +41,8 @@ class RegularityCallback(Callback):
         num_steps: as there; by default the trainer's, where it knows.
 
     Attributes:
-        trajectory, table: the `Trajectory` and its `regularity()` once the training ended, None before.
+        trajectory: the `Trajectory` once the training ended, None before.
+        table: its `regularity()`.
 
     Raises:
         InputError: at the start of training, several optimisers or devices; else as `TrajectoryRecorder`.

@@ -21,12 +21,21 @@ from trajreg.trajectory.trajectory import Trajectory
 class TrajectoryRecorder:
     """Keeps what is needed of the iterates while a net trains; the loop stays the user's own.
 
-        recorder = TrajectoryRecorder(model)
-        for inputs, targets in batches:
-            loss = ...; optimizer.zero_grad(); loss.backward()
-            with recorder.step(loss, lr=optimizer.param_groups[0]["lr"]):
-                optimizer.step()
-        table = recorder.finish().regularity()
+    >>> import torch
+    >>> import trajreg
+    >>> model = torch.nn.Linear(2, 1)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> inputs, targets = torch.eye(2), torch.ones(2, 1)
+    >>> recorder = trajreg.TrajectoryRecorder(model)
+    >>> for _ in range(3):
+    ...     loss = torch.nn.functional.mse_loss(model(inputs), targets)
+    ...     optimizer.zero_grad()
+    ...     loss.backward()
+    ...     with recorder.step(loss, lr=optimizer.param_groups[0]["lr"]):
+    ...         optimizer.step()
+    >>> table = recorder.finish().regularity()
+    >>> len(table), bool((table["gamma"] > 0).all())
+    (3, True)
 
     An update is whatever the weights did from the beginning of one recorded step to the beginning of the next, so that momentum,
     weight decay or a rescaling after the step are all covered. Reading the weights changes neither them nor any random stream.

@@ -1,0 +1,11 @@
+"""What figures show as a rule: from runs to a `Product` that `Study.save` takes. A function a file, of (figure, runs, random_runs).
+
+- `panels`: columns of epochs against epochs
+- `summary`: a row a variant, mean ± standard deviation
+- `values`: the numbers of each run
+- `ledger`: the verdicts on the figure's claims (`claims` is a parameter of a notebook)
+- `decomposition`: what the compared ratios of γ are made of
+- `nulls`: γ against random walks, shuffled updates and random labels
+
+A product of another kind is a function of the same form in a file of its own; a picture or a table alone needs none.
+"""

@@ -1,0 +1,73 @@
+"""The report of a results tree with its manifest, made anew when anything that is shown changed."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from trajreg.files import write_json
+from trajreg.report.render import render
+from trajreg.runs.keys import digest, library_files
+from trajreg.runs.provenance import machine, num_cores, source
+from trajreg.runs.tree import ResultsTree
+from trajreg.studies.rule import describe_rule
+
+
+def publish(tree: ResultsTree, top: Path, profile: str, version: str) -> list[str]:
+    """Render the report and write the manifest; the files written, none where all are there and would come out the same.
+
+    `top` is the checkout. Raises InputError where the tree holds no figure.
+    """
+    figures = {name: known for name in tree.figures() for known in [tree.provenance(name)] if known}
+    reading = (top / "docs" / "reading-a-figure.md").read_text(encoding="utf-8")
+    key = _key(tree, figures, top, reading)
+    known = tree.manifest()
+    if known and known["key"] == key and all((tree.root / page).is_file() for page in known["pages"]):
+        return []
+    (tree.root / "manifest.json").unlink(missing_ok=True)
+    manifest = {"profile": profile, "version": version, "key": key} | _manifest(top, figures)
+    rule, provenance = _rule(tree), _flat(manifest)
+    written = render(tree.root, profile=profile, version=version, rule=rule, reading=reading, provenance=provenance)
+    pages = [path.relative_to(tree.root).as_posix() for path in written]
+    write_json(tree.root / "manifest.json", manifest | {"pages": pages})
+    return pages
+
+
+def _key(tree: ResultsTree, figures: dict[str, dict[str, Any]], top: Path, reading: str) -> str:
+    """What the report depends on, by content: figures, what became of them, failures, templates, and this code."""
+    failed = {path.name: path.read_text() for path in sorted((tree.root / "failed").glob("*.json"))}
+    damage = {figure: tree.damage(figure) for figure in tree.made()}
+    paths = sorted((top / "trajreg" / "report").iterdir())
+    templates = [path.read_text() for path in paths if path.suffix in (".html", ".css")]
+    library = library_files(f"import {__name__}", top)
+    return digest([figures, failed, damage, library, templates, reading])
+
+
+def _manifest(top: Path, figures: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "source": source(top),
+        "machine": machine(),
+        "cores": num_cores(),
+        "figures": {figure: known["key"] for figure, known in figures.items()},
+        "seeds": {figure: known["seeds"] for figure, known in figures.items()},
+        "num_runs": len({run for known in figures.values() for run in known["runs"]}),
+        "data_checksums": sorted({checksum for known in figures.values() for checksum in known["data_checksums"]}),
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def _rule(tree: ResultsTree) -> str:
+    paths = [tree.product(figure, "claims") for figure in tree.figures()]
+    ledgers = [pd.read_csv(path) for path in paths if path]  # a notebook may have saved none
+    ledgers = [table for table in ledgers if len(table)]
+    return describe_rule(pd.concat(ledgers) if ledgers else pd.DataFrame())
+
+
+def _flat(manifest: dict[str, Any]) -> dict[str, Any]:
+    """What the report shows of a manifest: one level, nothing internal."""
+    flat = {name: manifest[name] for name in ("profile", "version", "finished", "num_runs", "cores")}
+    flat |= manifest["source"] | manifest["machine"]
+    flat["seeds"] = ", ".join(f"{figure}: {count}" for figure, count in manifest["seeds"].items())
+    flat["data checksums"] = ", ".join(checksum[:16] for checksum in manifest["data_checksums"])
+    return flat

@@ -1,0 +1,136 @@
+"""What a figure asks, written once for all profiles: contrasts, and by what measures of success they are judged. Imports no torch."""
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, Strict, model_validator
+
+from trajreg.errors import InputError, nearest_first
+from trajreg.schema import Spec
+
+FIGURE_ID = r"[a-z]+\d+"  # a word and a number: fig04, table1
+NAME = r"[a-z0-9]+(-[a-z0-9]+)*"
+Name = Annotated[str, Field(pattern=f"^{NAME}$")]
+Text = Annotated[str, Field(min_length=1)]
+PANELS = ("train_loss", "gamma", "cosine")  # what the paper shows, and what we compare it with
+
+
+def in_order(figures: Iterable[str]) -> list[str]:
+    """Figure ids by their word and then by their number: fig9 before fig10, figures before tables."""
+    return sorted(figures, key=lambda one: (one.rstrip("0123456789"), int(re.sub(r"\D", "", one) or 0), one))
+
+
+class Success(Spec):
+    """A measure of success: by which metric a treatment is to be better than its control, and the smallest effect that would count.
+
+    text: the statement, with {treatment}, {control} and, where the metric has one, {threshold} in it. source: whose statement it is.
+    metric: a claimable column of the training or of a measure. direction: of the metric that would be a success.
+    effect: a ratio or a difference of the metric, in that direction. smallest_effect: above 1 for a ratio, not negative for a difference.
+    """
+
+    text: str
+    source: Literal["paper", "ours"]
+    metric: str
+    direction: Literal["higher", "lower"]
+    effect: Literal["ratio", "difference"]
+    smallest_effect: float
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.effect == "ratio" and self.smallest_effect <= 1:
+            raise ValueError(f"smallest_effect = {self.smallest_effect} of a ratio must be above 1")
+        if self.effect == "difference" and self.smallest_effect < 0:
+            raise ValueError(f"smallest_effect = {self.smallest_effect} of a difference must not be negative")
+        try:
+            self.sentence("", "", 0.0)
+        except (KeyError, IndexError, ValueError):
+            raise ValueError(
+                f"text = {self.text!r} may hold {{treatment}}, {{control}} and {{threshold}} only"
+            ) from None
+        return self
+
+    def sentence(self, treatment: str, control: str, threshold: float | None) -> str:
+        """The statement about a treatment and its control."""
+        shown = "?" if threshold is None else f"{threshold:g}"
+        return self.text.format(treatment=treatment, control=control, threshold=shown)
+
+
+class Batteries(Spec):
+    """params/batteries.yaml. success: measures of success by name. batteries: the usual lists of them, by name."""
+
+    success: dict[Name, Success]
+    batteries: dict[Name, Annotated[tuple[Name, ...], Strict(False), Field(min_length=1)]]
+
+    @model_validator(mode="after")
+    def _are_known(self) -> Self:
+        for battery, names in self.batteries.items():
+            for name in names:
+                if name not in self.success:
+                    known = ", ".join(nearest_first(name, self.success))
+                    raise ValueError(f"batteries.{battery}: {name!r} is no measure of success, choose from {known}")
+        return self
+
+    def named(self, battery: str | tuple[str, ...], own: dict[str, Success], where: str) -> dict[str, Success]:
+        """The measures of success of a battery, or of a list of names, in order; a figure's `own` ones count before those here."""
+        if isinstance(battery, str) and battery not in self.batteries:
+            known = ", ".join(nearest_first(battery, self.batteries))
+            raise InputError(
+                f"{where}: battery = {battery!r} is unknown, choose from {known}, or list measures of success"
+            )
+        if both := [name for name in own if name in self.success]:
+            raise InputError(
+                f"{where}: success.{both[0]} is in params/batteries.yaml already: give the figure's own another name"
+            )
+        known_here = self.success | own
+        names = self.batteries[battery] if isinstance(battery, str) else battery
+        for name in names:
+            if name not in known_here:
+                known = ", ".join(nearest_first(name, known_here))
+                raise InputError(f"{where}: battery: {name!r} is no measure of success, choose from {known}")
+        return {name: known_here[name] for name in names}
+
+
+class Contrast(Spec):
+    """What is compared; every combination of the varied keys that it leaves open gives a row of the ledger.
+
+    treatment, control: settings of the same varied keys; `variant` is the key of named variants.
+    battery: what judges them: the name of a battery, or a list of measures of success.
+    """
+
+    treatment: Annotated[dict[str, Any], Field(min_length=1)]
+    control: dict[str, Any]
+    battery: str | Annotated[tuple[str, ...], Strict(False), Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if set(self.treatment) != set(self.control) or self.treatment == self.control:
+            raise ValueError("treatment and control must give different values to the same keys")
+        return self
+
+
+class QuestionSpec(Spec):
+    """params/<figure>.yaml: what a figure asks, the same in every profile.
+
+    title, caption: for readers. study: the paper it is about, or "ours".
+    status: what the figure rests on: "paper" (its caption is known), "reconstructed", "illustration", or "ours".
+    contrasts: by name; a contrast times a measure of success is a claim. success: measures of success that only this figure has.
+    panels: the columns of epochs that are drawn. sources: other figures, whose runs this one shows instead.
+    """
+
+    title: Text
+    caption: Text
+    study: Text
+    status: Literal["paper", "reconstructed", "illustration", "ours"]
+    contrasts: dict[Name, Contrast] = Field(default={})
+    success: dict[Name, Success] = Field(default={})
+    panels: Annotated[tuple[str, ...], Strict(False), Field(min_length=1)] = PANELS
+    sources: Annotated[tuple[Annotated[str, Field(pattern=f"^{FIGURE_ID}$")], ...], Strict(False)] = ()
+
+    @model_validator(mode="after")
+    def _sources_stand_alone(self) -> Self:
+        if self.sources and (self.contrasts or self.success):
+            raise ValueError(
+                "contrasts and success must be left out where there are sources: those have claims of their own"
+            )
+        return self

@@ -1,0 +1,192 @@
+"""In what setting a profile asks: what is trained, what is varied, how many seeds. Imports no torch."""
+
+import copy
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Self
+
+from pydantic import Field
+
+from trajreg.errors import InputError, nearest_first
+from trajreg.measures.catalogue import MEASURES
+from trajreg.measures.measure import Measure
+from trajreg.run_spec import RunSpec
+from trajreg.schema import Every, Spec
+from trajreg.studies.kinds import KINDS
+from trajreg.studies.names import Name, label, name_of
+
+TRAINING = "training"  # the kind of run where a setting names none
+RANDOM_LABELS = "data.shuffle_targets"  # the key that tells a run on random labels from its variant
+VARIANT = "variant"  # the key under which a named variant's name stands among its settings
+
+Settings = dict[str, Any]  # varied key → value
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One variant of a figure: its values of the varied keys, what a reader sees of each, its run at seed 0, and its measures."""
+
+    settings: Settings
+    names: dict[str, Name]
+    spec: RunSpec
+    measures: dict[str, Measure]
+
+    @property
+    def label(self) -> str:
+        """What a reader calls it, "VGG-11, batch norm"; empty where nothing is varied."""
+        return label(self.names.values())
+
+    def seeded(self, seed: int) -> RunSpec:
+        """Its run at this seed."""
+        return self.spec.model_copy(update={"seed": seed})
+
+    def on_random_labels(self) -> Self:
+        """The same on random labels; initial weights and order of the inputs are those of the same seed here."""
+        spec = self.spec.on_random_labels()
+        if spec is None:
+            raise InputError(f"{self.label or 'base'} has no labels to shuffle")
+        names = self.names | {RANDOM_LABELS: name_of(spec, RANDOM_LABELS.split("."), True)}
+        return replace(self, settings=self.settings | {RANDOM_LABELS: True}, names=names, spec=spec)
+
+
+class SettingSpec(Spec):
+    """params/<profile>/<figure>.yaml: in what setting a figure's question is asked.
+
+    base: the keys of a run's spec without the seed (and `kind`, where it is no training).
+    measures: what is measured, each with its options.
+    keep_snapshots: the state after every so many epochs stays with each run, for measures that are thought of later.
+    vary: a grid: dotted key → values, `measures.…` among them.
+    variants: named ones, `Adam: {optimizer: {name: adam, lr: 0.001}}`, each with the (dotted) keys in which it differs from base; with a
+    grid, each of them in every cell.
+    seeds: runs of each variant, seeds 0 … seeds − 1.
+    random_label_seeds: so many of the seeds train every variant once more on random labels (`LabelledSpec.shuffle_targets`), a null.
+    thresholds: metric → the value that is to be reached, for metrics that say when.
+    """
+
+    base: dict[str, Any]
+    measures: dict[str, dict[str, Any]] = Field(default={})
+    keep_snapshots: Every | None = None
+    vary: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default={})
+    variants: dict[Annotated[str, Field(min_length=1)], dict[str, Any]] = Field(default={})
+    seeds: Annotated[int, Field(ge=1)]
+    random_label_seeds: Annotated[int, Field(ge=0)] = 0
+    thresholds: dict[str, Annotated[float, Field(gt=0)]] = Field(default={})
+
+    def resolved(self, where: str) -> tuple[Variant, ...]:
+        """The variants: named ones in their order, and in each of them the cells of the grid (the last key varies fastest).
+
+        Raises InputError, naming `where`, the variant and the key, for what cannot be made, and where two are the same.
+        """
+        self._check_keys(where)
+        variants = tuple(self._variant(settings, where) for settings in self._cells())
+        _refuse_twice(variants, where)
+        self._check_random_labels(variants, where)
+        return variants
+
+    @property
+    def kind(self) -> str:
+        """The kind of its runs, a key of KINDS."""
+        return str(self.base.get("kind", TRAINING))
+
+    def _cells(self) -> Iterator[Settings]:
+        for name in self.variants or (None,):
+            for values in itertools.product(*self.vary.values()):
+                yield ({} if name is None else {VARIANT: name}) | dict(zip(self.vary, values, strict=True))
+
+    def _variant(self, settings: Settings, where: str) -> Variant:
+        here = ", ".join(f"{key} = {value}" for key, value in settings.items()) or "base"
+        values = self._values(settings, f"{where}: {here}")
+        kind, measures = values.pop("kind", TRAINING), values.pop("measures")
+        where = f"{where}: {here}"
+        if kind not in [*KINDS]:  # a list, for what YAML gives may not be hashable
+            raise InputError(f"{where}: base.kind = {kind!r} is unknown, choose from {', '.join(KINDS)}")
+        spec = KINDS[kind].parse(values, where)
+        if measures and not spec.MEASURABLE:
+            raise InputError(f"{where}: measures must be empty: a run of kind {kind!r} is not watched by any")
+        if self.keep_snapshots and not spec.MEASURABLE:
+            raise InputError(f"{where}: keep_snapshots must be null: a run of kind {kind!r} has none")
+        parsed = _parsed(measures, spec, where)
+        return Variant(
+            settings, {key: _name(key, value, spec, parsed) for key, value in settings.items()}, spec, parsed
+        )
+
+    def _values(self, settings: Settings, where: str) -> dict[str, Any]:
+        """The keys of a run, with `kind` and `measures`: base, then what the named variant says, then the cell of the grid."""
+        values = copy.deepcopy({**self.base, "measures": self.measures})
+        named = self.variants.get(settings.get(VARIANT, ""), {})
+        for dotted, value in [*named.items(), *((key, one) for key, one in settings.items() if key != VARIANT)]:
+            *path, last = dotted.split(".")
+            place = values
+            for part in path:
+                place = place.setdefault(part, {})
+                if not isinstance(place, dict):
+                    raise InputError(f"{where}: {dotted} does not name a key of a run: {part} = {place!r} has no keys")
+            place[last] = copy.deepcopy(value)
+        return values
+
+    def _check_keys(self, where: str) -> None:
+        """InputError for keys that are no run's to vary, or that stand elsewhere."""
+        named = [(f"variants.{name}", key) for name, keys in self.variants.items() for key in keys]
+        for place, key in [*(("base", key) for key in self.base), *(("vary", key) for key in self.vary), *named]:
+            first, *rest = key.split(".")
+            if first == "seed":
+                raise InputError(
+                    f"{where}: {place}.{key} is not a known key: `seeds` says how many seeds each variant gets"
+                )
+            if first == VARIANT or (first == "kind" and place != "base"):
+                raise InputError(f"{where}: {place}.{key} cannot be varied; named variants stand under `variants`")
+            if place.startswith("variants") and key in self.vary:
+                raise InputError(
+                    f"{where}: {place}.{key} is in `vary` as well, which would take its place: leave it out of one"
+                )
+            if first == "measures" and (place == "base" or len(rest) < 2):
+                raise InputError(
+                    f"{where}: {place}.{key}: measures stand beside base; what varies is an option, as measures.regularity.estimator"
+                )
+
+    def _check_random_labels(self, variants: tuple[Variant, ...], where: str) -> None:
+        if self.random_label_seeds > self.seeds:
+            raise InputError(
+                f"{where}: random_label_seeds = {self.random_label_seeds} is more than seeds = {self.seeds}: "
+                "each is compared with the run of the same seed on true labels"
+            )
+        for variant in variants if self.random_label_seeds else ():
+            if variant.spec.on_random_labels() is None:
+                shuffled = getattr(getattr(variant.spec, "data", None), "shuffle_targets", False)
+                why = "is trained on random labels already" if shuffled else "has no labels"
+                raise InputError(
+                    f"{where}: random_label_seeds = {self.random_label_seeds} must be 0: {variant.label or 'base'} {why}"
+                )
+
+
+def _name(key: str, value: Any, spec: RunSpec, measures: dict[str, Measure]) -> Name:
+    if key == VARIANT:
+        return Name(str(value), None)
+    first, *rest = key.split(".")
+    return name_of(measures[rest[0]], rest[1:], value) if first == "measures" else name_of(spec, [first, *rest], value)
+
+
+def _refuse_twice(variants: tuple[Variant, ...], where: str) -> None:
+    """InputError where two variants are the same run with the same measures, or are called the same."""
+    for one, other in itertools.combinations(variants, 2):
+        if one.spec == other.spec and one.measures == other.measures:
+            raise InputError(f"{where}: {_shown(one)} and {_shown(other)} are the same: leave one of them out")
+        if one.label == other.label:
+            raise InputError(f"{where}: {_shown(one)} and {_shown(other)} are both called {one.label!r}")
+
+
+def _shown(variant: Variant) -> str:
+    return ", ".join(f"{key} = {value!r}" for key, value in variant.settings.items())
+
+
+def _parsed(measures: dict[str, Any], spec: RunSpec, where: str) -> dict[str, Measure]:
+    """The measures of plain options, each checked against the run it is to watch."""
+    found = {}
+    for name, options in measures.items():
+        if name not in MEASURES:
+            known = ", ".join(nearest_first(name, MEASURES))
+            raise InputError(f"{where}: measures.{name} is unknown, choose from {known}")
+        found[name] = MEASURES[name].parse(options, f"{where}: measures.{name}")
+        found[name].check(spec, f"{where}: measures.{name}")
+    return found
