@@ -23,7 +23,7 @@ SETTING = {
     "base": BASE, "measures": {"regularity": {}}, "seeds": 2,
     "variants": {"SGD": {}, "Adam": {"optimizer": {"name": "adam", "lr": 0.001}}}, "vary": {"model.activation": ["relu", "tanh"]},
 }  # fmt: skip
-TABLE = {"title": "All of it", "caption": "c", "study": "ours", "status": "ours", "sources": ["fig02", "fig98"]}
+TABLE = {"title": "All of it", "caption": "c", "study": "ours", "status": "ours", "sources": ["fig02", "trial98"]}
 CELL = """
 import pandas as pd
 
@@ -48,11 +48,11 @@ def cell(source, *tags):
 @pytest.fixture
 def optimisers(project):
     """The project with a figure of named variants in a grid."""
-    new(project, "figure", "fig98")
-    dump(project / "params" / "fig98.yaml", OPTIMISERS)
-    dump(project / "params" / "smoke" / "fig98.yaml", SETTING)
+    new(project, "figure", "trial98")
+    dump(project / "params" / "trial98.yaml", OPTIMISERS)
+    dump(project / "params" / "smoke" / "trial98.yaml", SETTING)
     for other in ("digits", "paper"):
-        (project / "params" / other / "fig98.yaml").unlink()
+        (project / "params" / other / "trial98.yaml").unlink()
     return project
 
 
@@ -66,17 +66,19 @@ def made(top, figure):
 
 
 def test_an_optimiser_figure_needs_its_question_and_setting_only(optimisers):
-    tree = made(optimisers, "fig98")
-    values = pd.read_csv(tree.product("fig98", "values"))
+    tree = made(optimisers, "trial98")
+    values = pd.read_csv(tree.product("trial98", "values"))
     assert list(dict.fromkeys(values["variant"])) == ["SGD, ReLU", "SGD, tanh", "Adam, ReLU", "Adam, tanh"]
-    claims = pd.read_csv(tree.product("fig98", "claims"))
+    claims = pd.read_csv(tree.product("trial98", "claims"))
     assert claims["where"].tolist() == ["ReLU", "tanh"]
     assert set(claims["treatment"]) == {"Adam"}
-    panels = next(one for one in read_products(tree.root / "fig98") if one.name == "panels")
+    panels = next(one for one in read_products(tree.root / "trial98") if one.name == "panels")
     assert panels.alt == "Optimisers: training loss, rate against epochs, a line a variant."
-    picture = (tree.root / "fig98" / "panels.svg").read_text()
+    picture = (tree.root / "trial98" / "panels.svg").read_text()
     assert "ReLU: training loss" in picture  # what no contrast compares has its own row
-    assert "Adam against SGD" in (tree.root / "pages" / "fig98.html").read_text().replace("<b>", "").replace("</b>", "")
+    assert "Adam against SGD" in (tree.root / "pages" / "trial98.html").read_text().replace("<b>", "").replace(
+        "</b>", ""
+    )
 
 
 def test_a_table_shows_the_runs_of_other_figures(optimisers):
@@ -85,16 +87,16 @@ def test_a_table_shows_the_runs_of_other_figures(optimisers):
     notebook = {"cells": [cell(given, "parameters"), cell(CELL.strip())], "nbformat": 4, "nbformat_minor": 5}
     notebook["metadata"] = {"language_info": {"name": "python"}}
     (optimisers / "notebooks" / "table1.ipynb").write_text(json.dumps(notebook))
-    made(optimisers, "fig98")
+    made(optimisers, "trial98")
     tree = made(optimisers, "table1")
     table = pd.read_csv(tree.root / "table1" / "summaries.csv", keep_default_na=False)
-    assert table["figure"].tolist() == ["fig02"] * 3 + ["fig98"] * 4
+    assert table["figure"].tolist() == ["fig02"] * 3 + ["trial98"] * 4
     page = (tree.root / "pages" / "table1.html").read_text()
     assert "Table 1" in page
     assert "All variants" in page
     known = tree.provenance("table1")
     assert known["params"] == ["params/table1.yaml"]
-    assert set(known["runs"]) == {run for one in ("fig02", "fig98") for run in tree.provenance(one)["runs"]}
+    assert set(known["runs"]) == {run for one in ("fig02", "trial98") for run in tree.provenance(one)["runs"]}
 
 
 def test_a_figure_whose_sources_the_profile_lacks_is_left_out_and_refused_by_name(optimisers):

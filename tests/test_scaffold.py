@@ -13,7 +13,7 @@ from trajreg.errors import InputError
 from trajreg.scaffold.new import new
 from trajreg.studies.params import figure_ids, load_figure, profiles
 
-NEW = [("figure", "fig98"), ("model", "conv_net"), ("measure", "norm_of_weights"), ("activation", "self_gated")]
+NEW = [("figure", "trial98"), ("model", "trial_net"), ("measure", "trial_norm"), ("activation", "trial_gate")]
 LONG = "a_name_of_24_characters_"
 
 
@@ -51,7 +51,7 @@ def test_what_is_written_lints_and_passes_its_tests_and_the_contracts(checkout):
         assert name in done.stdout
     written = files(checkout).keys() - before.keys()
     assert {path.name for path in written if path.name.startswith("test_")} == {
-        "test_fig98.py", "test_conv_net.py", "test_norm_of_weights_measure.py", "test_self_gated.py",
+        "test_trial98.py", "test_trial_net.py", "test_trial_norm_measure.py", "test_trial_gate.py",
     }  # fmt: skip
     assert complaints(checkout, before) == []
     chosen = ["-k", " or ".join(name for _, name in NEW), "-p", "no:cacheprovider"]
@@ -80,11 +80,11 @@ def test_a_new_figure_is_in_every_profile_and_shares_the_runs_of_its_model(check
 
 
 def test_the_notebook_of_a_new_figure_runs(project):
-    new(project, "figure", "fig98")
-    done = run(project, "trajreg", "figure", "--profile", "smoke", "--figures", "fig98")
+    new(project, "figure", "trial98")
+    done = run(project, "trajreg", "figure", "--profile", "smoke", "--figures", "trial98")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 wanted, 1 drawn, 0 failed" in done.stdout
-    assert (project / "results" / "smoke" / "local" / "fig98" / "provenance.json").exists()
+    assert (project / "results" / "smoke" / "local" / "trial98" / "provenance.json").exists()
 
 
 @pytest.mark.parametrize("what", ["model", "measure", "activation"])
@@ -99,7 +99,7 @@ def test_long_names_lint_as_well(checkout, what):
     [
         ("figure", "Fig6", None, "figure 'Fig6': the name must be a lower-case word and a number, as fig17 or table2"),
         ("figure", "fig04", None, "params/fig04.yaml is there already: choose another name"),
-        ("figure", "fig98", "fig97", "figure 'fig97' has no question: params/fig97.yaml does not exist"),
+        ("figure", "trial98", "fig97", "figure 'fig97' has no question: params/fig97.yaml does not exist"),
         ("model", "Net", None, "model 'Net': the name must be at most 24 lower-case letters, digits and _"),
         ("model", "a" * 25, None, "the name must be at most 24 lower-case letters"),
         ("model", "vgg11", None, "model 'vgg11': this name is taken"),
