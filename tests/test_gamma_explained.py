@@ -34,10 +34,10 @@ def test_the_identities_hold(outputs):
     assert "holds=True" in text
 
 
-def test_alignment_is_less_than_half_of_what_random_labels_change(outputs):
+def test_about_half_of_what_random_labels_change_is_directedness(outputs):
     shown = ["".join(output["data"]["text/plain"]) for output in outputs if "text/plain" in output.get("data", {})]
-    (parts,) = [text for text in shown if "alignment" in text]
-    total, alignment, distance, update, loss = (float(x) for x in re.search(r"whole (.*)", parts)[1].split())
+    (parts,) = [text for text in shown if "energy" in text]
+    total, directedness, energy, loss = (float(x) for x in re.search(r"whole (.*)", parts)[1].split())
     assert total > 1
-    assert 0 < alignment < total / 2
-    assert alignment + distance + update + loss == pytest.approx(total, abs=0.03)
+    assert total / 3 < directedness < total * 2 / 3
+    assert directedness + energy + loss == pytest.approx(total, abs=0.03)

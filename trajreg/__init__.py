@@ -1,6 +1,7 @@
 """trajreg: how training techniques regularise optimisation trajectories.
 
 - `regularity`, `theorem_bound`, `TheoremBound`: γ and its companions from distances and losses; the bound of Theorem 1
+- `directedness`: D, what the direction of a stretch of steps adds to their length
 - `TrajectoryRecorder`: measure them in any PyTorch training loop
 - `sharpness`, `Eigenvalues`: the largest eigenvalues of the Hessian of a net's loss
 - `__version__`: of the installed package; "0+unknown" where it is not installed but read from its folder
@@ -10,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from trajreg.metrics.directedness import directedness
     from trajreg.metrics.regularity import TheoremBound, regularity, theorem_bound
     from trajreg.metrics.sharpness import Eigenvalues, sharpness
     from trajreg.trajectory.recorder import TrajectoryRecorder
@@ -21,12 +23,21 @@ _HOME = {
     "Eigenvalues": "trajreg.metrics.sharpness",
     "TheoremBound": "trajreg.metrics.regularity",
     "TrajectoryRecorder": "trajreg.trajectory.recorder",
+    "directedness": "trajreg.metrics.directedness",
     "regularity": "trajreg.metrics.regularity",
     "sharpness": "trajreg.metrics.sharpness",
     "theorem_bound": "trajreg.metrics.regularity",
 }
 
-__all__ = ["Eigenvalues", "TheoremBound", "TrajectoryRecorder", "regularity", "sharpness", "theorem_bound"]
+__all__ = [
+    "Eigenvalues",
+    "TheoremBound",
+    "TrajectoryRecorder",
+    "directedness",
+    "regularity",
+    "sharpness",
+    "theorem_bound",
+]
 
 
 def __getattr__(name: str) -> object:

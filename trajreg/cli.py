@@ -11,6 +11,7 @@ from trajreg.scaffold.new import THINGS, new
 
 COMMANDS = {
     "all": "train, draw, report and compare: what `make all` does",
+    "tune": "choose each variant's learning rate from the grid its setting declares, and write it into the params",
     "run": "make the runs and measurements that are missing",
     "figure": "execute the notebooks whose inputs changed",
     "report": "render the report from what is there",

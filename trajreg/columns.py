@@ -30,11 +30,13 @@ class Column:
 
     name: in tables and in params. title: what a reader sees, in a table's head, above a panel or in a legend. unit: the label of its
     axis. scale: of that axis. baseline: a value drawn across the panel, as 0 where the sign matters.
-    null: the column that says what chance alone would give; dashed, a line a variant, or with `null_band` one grey band from the
-    smallest to the largest of the variants. companion: a second column of the same quantity, drawn thinner beside it.
+    null: the column that says what chance alone would give; dashed, a line a variant. companion: a second column of the same quantity,
+    drawn thinner beside it.
     claimable: a claim may be about it. compared: `verify` compares its mean over seeds. shown: it stands in a figure's summary table.
-    first_below: the name of the column of epochs whose first value at or below a claim's threshold this is; a claim about it needs a
-    threshold, and a run that never gets there has a bound: later than its last epoch.
+    first_below: the column of the run's own table of steps that is to get to a claim's threshold: this is the number of steps done when
+    its mean over the last epoch's worth of steps is first at or below it; a claim about it needs a threshold, and a run that never
+    gets there has a bound: later than its last step.
+    beside: the column of the same quantity measured in another way, by which a claim about this one is judged as well where runs have it.
     """
 
     name: str
@@ -43,12 +45,12 @@ class Column:
     scale: Literal["linear", "log"] = "linear"
     baseline: float | None = None
     null: str | None = None
-    null_band: bool = False
     companion: str | None = None
     claimable: bool = False
     compared: bool = False
     shown: bool = False
     first_below: str | None = None
+    beside: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,13 @@ class Columns:
     def title(self, name: str) -> str:
         """The title of a column of the summary; the name itself where there is none."""
         return next((column.title for column in self.summary if column.name == name), name)
+
+    def of_summary(self, name: str) -> Column:
+        """The column of the summary with this name; InputError lists those there are."""
+        known = {column.name: column for column in self.summary}
+        if name not in known:
+            raise InputError(f"{name!r} is no column of runs, choose from {', '.join(nearest_first(name, known))}")
+        return known[name]
 
     def of_epochs(self, name: str) -> Column:
         """The column of epochs with this name; InputError lists those there are."""

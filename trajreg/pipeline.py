@@ -18,7 +18,10 @@ from trajreg.runs.plan import each_once
 from trajreg.runs.provenance import num_cores
 from trajreg.runs.store import RunStore
 from trajreg.runs.tree import ResultsTree, is_reference, newest_reference
-from trajreg.studies.params import figure_ids, load_figure
+from trajreg.runs.tune import told as told_rates
+from trajreg.runs.tune import tune
+from trajreg.studies.params import declares_grid, figure_ids, is_on_request, load_figure
+from trajreg.studies.question import in_order
 
 SHOWN_ROWS = 18  # of each table of what was changed, at the end of `make all`
 
@@ -63,6 +66,28 @@ class Pipeline:
         state, seconds = "done" if well else "NOT all well", time.perf_counter() - started
         self.say(f"{state} after {seconds:.0f} s: {self._shown(self.tree.root / 'index.html')}")
         return well
+
+    def tune(self) -> bool:
+        """Choose the learning rates of the figures whose setting declares a grid, and write them into their params."""
+        params = self.top / "params"
+        figures = self.figures or [
+            one for one in figure_ids(params, self.profile) if declares_grid(params, self.profile, one)
+        ]
+        if not figures:
+            raise InputError(
+                f"no figure of profile {self.profile} declares a grid of learning rates: `tuned` in its setting does"
+            )
+        for one in figure_ids(params, self.profile, figures):
+            self.say(f"{one}: final training loss at each learning rate, the median over the seeds of `tuned`")
+            try:
+                losses = tune(params, self.profile, one, self.store, self.workers)
+            except RunsFailed as error:
+                self.say(f"error: {error}")
+                return False
+            for line in told_rates(losses):
+                self.say(line)
+            self.say(f"  written into params/{self.profile}/{one}.yaml")
+        return True
 
     def run(self) -> bool:
         """Make the runs and measurements that are missing, each once however many figures want it."""
@@ -174,7 +199,7 @@ class Pipeline:
         from trajreg.runs.compare import compare  # these import pandas and scipy
         from trajreg.runs.compare_text import told
 
-        result = compare(tree, reference, self.figures)
+        result = compare(tree, reference, self._compared(tree, reference))
         for line in told(result, most):
             self.say(line)
         if result.changes and most is not None:
@@ -185,6 +210,14 @@ class Pipeline:
             f"{result.num_compared} means compared, {result.same_bytes} figures with the same bytes, {len(result.problems)} problems"
         )
         return not result.problems
+
+    def _compared(self, tree: ResultsTree, reference: ResultsTree) -> list[str]:
+        """The figures to compare; without a choice all that either has, but for those on request that only one has."""
+        if self.figures:
+            return self.figures
+        here, there = {*tree.figures()}, {*reference.figures()}
+        left = {one for one in here ^ there if is_on_request(self.top / "params", self.profile, one)}
+        return in_order((here | there) - left)
 
     def _tree(self, version: str) -> ResultsTree:
         if not re.fullmatch(r"[^./][^/]*", version):

@@ -46,6 +46,6 @@ class RunSpec(Spec):
         """Those of COLUMNS that a run of this spec has."""
         return self.COLUMNS
 
-    def on_random_labels(self) -> Self | None:
-        """The same on random labels; None where it has no labels to shuffle."""
+    def on_random_labels(self, deal: int = 0) -> Self | None:
+        """The same on random labels, dealt out in the random order of this number; None where it has no labels to shuffle."""
         return None

@@ -34,7 +34,7 @@ def described() -> dict[str, tuple[str, Sequence[str], str | None]]:
         ),
         "Claims": ("`claims.csv`: a row a claim and combination.", claims.COLUMNS, claims.LedgerRow.__doc__),
         "Decomposition of γ": (
-            "`decomposition.csv`: a row a pair, combination, phase and part.",
+            "`decomposition.csv`: a row a pair, combination, phase, split and part.",
             decomposition.COLUMNS,
             decomposition.decomposition.__doc__,
         ),

@@ -40,7 +40,7 @@ def test_every_set_says_whether_its_targets_are_shuffled(name):
 @pytest.mark.parametrize(
     ("values", "resolved"),
     [
-        ({"name": "digits10"}, {"num_train": None, "num_test": None, "shuffle_targets": False}),
+        ({"name": "digits10"}, {"num_train": None, "num_test": None, "shuffle_targets": False, "deal": 0}),
         ({"name": "digits100", "num_train": None}, {"num_train": 2000, "num_test": 500}),
         (
             {"name": "digits_seg", "canvas": 24},
@@ -67,7 +67,7 @@ def test_the_sets_defaults_are_in_the_spec(values, resolved):
         ({"name": "digits10", "folder": "x"}, "folder is not a known key"),
         (
             {"name": "digits10", "canvas": 16},
-            "a.yaml: canvas = 16: canvas is an option of digits_seg.*; digits10 takes num_train, num_test, shuffle_targets$",
+            "a.yaml: canvas = 16: canvas is an option of digits_seg.*; digits10 takes num_train, num_test, shuffle_targets, deal$",
         ),
         ({"name": "cifar10", "path": "x"}, "path = 'x': path is an option of archive.*; cifar10 takes num_train"),
         (
@@ -81,6 +81,8 @@ def test_the_sets_defaults_are_in_the_spec(values, resolved):
         ({"name": "digits_seg", "canvas": 15}, "canvas = 15 is too small for digits_per_image = 2 .* 16 is the least"),
         ({"name": "digits_seg", "digits_per_image": 5}, "canvas = 16 is too small for digits_per_image = 5 .* 24 is"),
         ({"name": "digits10", "shuffle_targets": 1}, "shuffle_targets = 1: .*valid boolean"),
+        ({"name": "digits10", "deal": 2}, "deal = 2 needs shuffle_targets: true"),
+        ({"name": "digits10", "shuffle_targets": True, "deal": -1}, "deal = -1: .*greater than or equal to 0"),
         (
             {"name": "quadratic", "eigenvalues": [1.0], "shuffle_targets": True},
             "shuffle_targets is an option of digits10, .*archive.*; quadratic takes num_train, eigenvalues",

@@ -1,4 +1,4 @@
-"""Random labels: the training targets in another order, always the same, and nothing else."""
+"""Random labels: the training targets in another order, each deal always the same, and nothing else."""
 
 import numpy as np
 import pytest
@@ -56,6 +56,14 @@ def test_the_order_is_the_same_always_and_everywhere():
     assert torch.equal(load(spec).train_targets, first.train_targets)
     # raise NUMERICS in trajreg.runs.fingerprint when this changes: every run on random labels does
     assert first.checksum == "577f68dd8d169cdded85c35ba235dc1ef505112761d7ab9875c2d3a172afb715"
+
+
+def test_every_deal_is_another_order_of_the_same_targets():
+    deals = [load(Digits10Spec(name="digits10", shuffle_targets=True, deal=deal)).train_targets for deal in range(3)]
+    assert torch.equal(load(Digits10Spec(name="digits10", shuffle_targets=True)).train_targets, deals[0])
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert rows(deals[one]) == rows(deals[other])
+        assert abs((deals[one] == deals[other]).double().mean() - 0.1) < 0.03  # as two that know nothing of each other
 
 
 def test_of_ten_classes_a_tenth_keeps_its_label():

@@ -69,7 +69,7 @@ def test_the_references_have_what_the_library_has(built):
     options, words = named
     assert {"digits_seg", "resnet34", "max_norm", "weight_decay", "num_sketch", "thresholds"} <= options
     columns = [column.name for measure in MEASURES.values() for column in measure.COLUMNS.summary]
-    assert {*columns, "update_norm", "p_value", "share_low", "random_cosine"} <= words
+    assert {*columns, "update_norm", "p_replicated", "treatment_mean", "random_cosine"} <= words
     words = re.sub(r"<[^>]+>", "", commands)
     assert words.index("make docs") < words.index("--figures FIG …") < words.index("train, draw, report and compare")
 

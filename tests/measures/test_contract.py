@@ -183,7 +183,9 @@ def longer():
 def test_what_it_offers_with_its_options_is_there_and_known(name, number, longer):
     columns, result = example(name, number).columns, longer[name, number]
     assert set(columns.summary) <= set(MEASURES[name].COLUMNS.summary)
-    assert set(columns.epochs) <= set(MEASURES[name].COLUMNS.epochs)
+    assert {column.name for column in columns.epochs} <= {column.name for column in MEASURES[name].COLUMNS.epochs}
+    offered = {column.name for column in columns.epochs}
+    assert {one.null for one in columns.epochs} - {None} <= offered
     for column in columns.summary:
         assert isinstance(result.summary[column.name], Bound) or not math.isnan(result.summary[column.name]), column
     for column in columns.epochs:

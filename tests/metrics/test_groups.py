@@ -46,6 +46,11 @@ def test_each_group_is_divided_by_its_own_rate():
     np.testing.assert_allclose(table["gamma_walk"], half / loss, rtol=1e-12)
     np.testing.assert_allclose(table["gamma_excess"], (inner - 2 * half) / loss, rtol=1e-10)
     np.testing.assert_allclose(table["cosine"], inner / (np.linalg.norm(offset, axis=1) * norm), rtol=1e-12)
+    ahead = theta[1:] - theta[-1]
+    forward = (ahead * update).sum(axis=1)[:-1] / (np.linalg.norm(ahead, axis=1) * norm)[:-1]
+    np.testing.assert_allclose(table["forward_cosine"][:-1], forward, rtol=1e-10)
+    walk_sq = ((theta[:-1] - theta[1:]) ** 2).sum(axis=1)[::-1].cumsum()[::-1]
+    np.testing.assert_allclose(table["cosine_walk"], 2 * half / (np.sqrt(walk_sq) * norm), rtol=1e-12)
     np.testing.assert_allclose(table["lr"], schedule * (RATES @ SIZES) / 6, rtol=1e-12)
     np.testing.assert_allclose(table["rate"], table["lr"] * table["gamma"], rtol=1e-12)
 
@@ -63,7 +68,7 @@ def test_equal_rates_are_the_ordinary_table():
     )
     np.testing.assert_allclose(grouped[list(plain)], plain, rtol=1e-10)
     np.testing.assert_allclose(grouped["distance_scaled"], plain["distance"], rtol=1e-12)
-    np.testing.assert_allclose(grouped["cosine_walk"], schedule * plain["update_norm"] / plain["distance"], rtol=1e-12)
+    np.testing.assert_allclose(grouped["update_scaled"], schedule * plain["update_norm"], rtol=1e-12)
     one = trajreg.regularity(
         distance_sq=((theta - theta[-1]) ** 2).sum(axis=1, keepdims=True),
         update_sq=(update**2).sum(axis=1, keepdims=True),
@@ -72,6 +77,7 @@ def test_equal_rates_are_the_ordinary_table():
         lr=schedule[:, None],
     )
     np.testing.assert_array_equal(one[list(plain)], plain)
+    assert list(grouped)[-3:] == ["cosine_walk", "distance_scaled", "update_scaled"]
 
 
 def test_splitting_a_group_changes_nothing():

@@ -32,7 +32,7 @@ def test_columns_are_the_contract():
     table = table_of(*descent([1.0, 2.0], 0.1, 5), 0.1)
     assert list(table) == [
         *("step", "lr", "loss", "gap", "distance", "update_norm", "inner_product"),
-        *("cosine", "gamma", "rate", "gamma_walk", "gamma_excess"),
+        *("cosine", "gamma", "rate", "gamma_walk", "gamma_excess", "forward_cosine", "cosine_walk"),
     ]
 
 
@@ -124,14 +124,15 @@ def test_wrong_input_is_named(change, message):
 
 
 def test_theorem_bound_is_tight_where_gamma_is_constant():
-    bound = trajreg.theorem_bound(table_of(*descent([1.0], 0.5, 200), 0.5).iloc[:30])
+    straight = np.array([[2.0], [1.0], [0.0]])
+    bound = trajreg.theorem_bound(table_of(straight, np.array([2.0, 2 / 3]), 0.5))
     assert bound.holds
     assert bound.gamma_min == pytest.approx(1.5)
     assert bound.slack == pytest.approx(1.0, rel=1e-6)
 
 
 def test_theorem_bound_holds_with_slack_on_an_ill_conditioned_quadratic():
-    table = table_of(*descent([1.0, 18.0], 0.1, 3000), 0.1).iloc[:60]
+    table = table_of(*descent([1.0, 18.0], 0.1, 60), 0.1)
     bound = trajreg.theorem_bound(table)
     assert bound.holds
     assert bound.slack > 1
@@ -177,6 +178,27 @@ def test_theorem_says_nothing_where_weights_move_at_rate_zero():
     bound = trajreg.theorem_bound(table_of(theta, np.full(3, 100.0), lr))
     assert bound.gamma_min > 0
     assert bound.holds is None
+
+
+@pytest.mark.parametrize("rows", [slice(3, None), slice(0, 39), [*range(10), *range(20, 40)]])
+def test_theorem_says_nothing_where_steps_have_no_row(rows):
+    table = table_of(*descent([1.0, 3.0], 0.1, 40), 0.1)
+    assert trajreg.theorem_bound(table).holds
+    some = trajreg.theorem_bound(table.iloc[rows])
+    assert some.gamma_min > 0
+    assert (some.bound, some.holds) == (None, None)
+
+
+def test_theorem_says_nothing_of_rows_of_epochs():
+    theta, loss = descent([1.0, 3.0], 0.1, 40)
+    by_epoch = table_of(theta[::4], loss[::4], 0.1).assign(update_norm=np.nan, cosine=np.nan, forward_cosine=np.nan)
+    for step in (range(10), range(0, 40, 4)):  # also where an epoch is a step
+        assert trajreg.theorem_bound(by_epoch.assign(step=step)).holds is None
+
+
+def test_theorem_says_nothing_where_the_last_step_moves_at_rate_zero():
+    table = table_of(np.array([[3.0], [2.0], [1.0], [0.0]]), np.ones(3), np.array([0.1, 0.1, 0.0]))
+    assert trajreg.theorem_bound(table).holds is None
 
 
 def test_theorem_of_no_step_at_all_says_nothing():

@@ -18,7 +18,7 @@ def defaults(spec_class):
 
 
 def test_the_names_are_those_of_the_dicts():
-    assert list(MODEL_SPECS) == list(MODELS)
+    assert set(MODEL_SPECS) == set(MODELS)
     assert set(ACTIVATIONS) == set(FUNCTIONS)
 
 

@@ -199,7 +199,7 @@ class Embedder(nn.Module):
         self.table = nn.Embedding(3, 2)
 
 
-@pytest.mark.parametrize("init", ["kaiming", "xavier"])
+@pytest.mark.parametrize("init", ["kaiming", "xavier", "lsuv"])
 def test_a_layer_of_unknown_type_is_named_and_nothing_is_touched(init):
     net = Embedder()
     before = weights_bytes(net)

@@ -62,15 +62,53 @@ def test_every_value_of_a_row_key_gets_its_row():
     assert "VGG-16: regularity γ" in texts(figure)
 
 
-def test_gamma_stands_before_its_random_walks_and_beside_its_median_over_steps():
-    panel = training_panels(norms()).axes[1]
-    (band,) = [collection for collection in panel.collections if collection.get_zorder() < 1]
-    walk = band.get_paths()[0].vertices[:, 1]
-    assert (walk.min(), walk.max()) == pytest.approx((0.4, 0.6))  # medians over seeds, the same in both variants
-    medians = [line for line in panel.lines if line.get_linestyle() == ":"]
+def lines(panel, style):
+    return [line for line in panel.lines if line.get_linestyle() == style]
+
+
+def test_gamma_stands_beside_its_random_walks_and_its_median_over_steps():
+    runs = norms()
+    runs[3:] = [replace(one, epochs=one.epochs.assign(gamma_walk=2.0)) for one in runs[3:]]
+    panel = training_panels(runs).axes[1]
+    medians, walks = lines(panel, ":"), lines(panel, "--")
     np.testing.assert_allclose([line.get_ydata() for line in medians], [[0.9, 1.8, 1.4]] * 2)
-    many = [run(name, {"model.activation": name}, 0) for name in "abcdef"]
-    assert not [line for line in training_panels(many).axes[1].lines if line.get_linestyle() == ":"]
+    np.testing.assert_allclose([line.get_ydata() for line in walks], [[0.5, 0.4, 0.6], [2.0, 2.0, 2.0]])
+    variants = [line.get_color() for line in lines(panel, "-") if len(line.get_ydata()) == 3]
+    assert [line.get_color() for line in walks] == variants  # a null belongs to one variant
+    assert len(panel.collections) == 2  # no band but those of the seeds
+
+
+def test_of_many_variants_the_medians_are_left_out_and_the_walks_are_paler():
+    panel = training_panels([run(name, {"model.activation": name}, 0) for name in "abcdef"]).axes[1]
+    assert not lines(panel, ":")
+    assert [line.get_alpha() < 1 for line in lines(panel, "--")] == [True] * 6
+
+
+@pytest.mark.parametrize(
+    ("loss", "shown"),
+    [
+        ([2.303, 2.302, 2.300], "2.301"),
+        ([2.4, 2.35, 2.3], "2.36"),
+        ([2.0, 1.0, 0.5], "0.5"),
+        ([0.2, 0.1, 0.03], "0.05"),
+        ([6e-4, 4e-4, 2e-4], "2×10⁻⁴"),
+        ([1.0, 0.1, 1e-4], "$\\mathdefault{10^{-2}}$"),
+    ],
+)
+def test_a_logarithmic_axis_has_numbers_that_can_be_read(loss, shown):
+    one = replace(norms()[0], epochs=norms()[0].epochs.assign(train_loss=loss))
+    panel = training_panels([one], panels=["train_loss"]).axes[0]
+    panel.figure.draw_without_rendering()
+    low, high = panel.get_ylim()
+    axis = panel.yaxis
+    major = [
+        text.get_text()
+        for text, place in zip(axis.get_majorticklabels(), axis.get_majorticklocs(), strict=True)
+        if low <= place <= high
+    ]
+    assert shown in major
+    assert 2 <= len(major) == len(set(major)) <= 8
+    assert not any(text.get_text() for text in axis.get_minorticklabels())
 
 
 def test_any_column_of_epochs_can_be_a_panel():
@@ -78,9 +116,9 @@ def test_any_column_of_epochs_can_be_a_panel():
     figure = training_panels(runs, panels=["test_accuracy", "cosine"])
     accuracy, cosine = figure.axes
     assert (accuracy.get_title(), accuracy.get_yscale()) == ("test accuracy", "linear")
-    assert cosine.get_title() == "alignment with the end point"
+    assert cosine.get_title() == "raw cosine"
     assert not [text for text in texts(figure) if text.startswith("γ:")]
-    assert "cosine: random walk" in texts(figure)
+    assert "raw cosine: random walk" in texts(figure)
     with pytest.raises(InputError, match=r"'gama' is no column of epochs, choose from gamma, .*train_loss"):
         training_panels(runs, panels=["gama"])
 

@@ -8,7 +8,7 @@ import pytest
 from trajreg.report.cells import cell_html, number_columns
 from trajreg.report.contents import label
 from trajreg.report.intervals import WIDTH, interval_svg
-from trajreg.report.ledger import Claim
+from trajreg.report.ledger import Claim, in_family, verdict_counts
 from trajreg.report.mathml import caption_html, mathml, with_mathml
 from trajreg.report.reading import read_reading, slug
 from trajreg.studies.numbers import number
@@ -23,7 +23,6 @@ def claim(**changed) -> Claim:
             "figure",
             "claim",
             "text",
-            "source",
             "metric",
             "where",
             "treatment",
@@ -35,8 +34,11 @@ def claim(**changed) -> Claim:
         "x",
     )
     numbers = {"seeds": 5, "effect": 2.0, "low": 1.5, "high": 3.0, "confidence": 0.9375, "smallest_effect": 1.1}
-    rest = {"effect_kind": "ratio", "p_value": 0.03, "censored": 0, "diverged": 0, "verdict": "replicated"}
-    return Claim(**(text | numbers | rest | changed))
+    numbers |= {"p_replicated": 0.03, "p_reversed": 1.0, "p_negligible": 0.9, "censored": 0, "diverged": 0}
+    rest = {"effect_kind": "ratio", "effect_bound": "", "source": "paper", "pair_source": "ours", "role": "exploratory"}
+    rest |= {"reaches": "", "reached_treatment": None, "reached_control": None, "reason": ""}
+    verdict = changed.get("verdict", "replicated")
+    return Claim(**(text | numbers | rest | {"verdict": verdict, "verdict_alone": verdict} | changed))
 
 
 def plotted(low: float, high: float, effect: float = 2.0, kind: str = "ratio") -> ElementTree.Element:
@@ -78,8 +80,64 @@ def test_an_interval_with_an_open_end_is_an_inequality(kind, low, high, text):
 
 
 def test_a_metric_is_told_with_its_threshold():
-    assert claim(metric="epochs_to_loss ≤ 0.3").metric_title == "epochs to a training loss ≤ 0.3"
+    assert claim(metric="steps_to_loss ≤ 0.3").metric_title == "steps to a training loss ≤ 0.3"
     assert claim(metric="unheard_of").metric_title == "unheard_of"
+
+
+def test_an_effect_that_is_a_bound_is_shown_as_one_with_what_sets_it():
+    bound = claim(effect=5.3, effect_bound="≥", metric="steps_to_loss ≤ 0.3")
+    assert (bound.effect_text, bound.bound_by_epochs) == ("≥ ×5.3", True)
+    below = claim(effect=0.2, effect_bound="≤")  # of a metric that epochs do not bound
+    assert (below.effect_text, below.bound_by_epochs) == ("≤ ×0.2", False)
+    assert (claim().effect_text, claim().bound_by_epochs, claim().notes) == ("×2", False, [])
+    stuck = claim(verdict="inconclusive", reason="control does not train")
+    assert stuck.notes == ["control does not train"]
+
+
+@pytest.mark.parametrize(
+    ("source", "pair", "text"),
+    [
+        ("paper", "paper", "the paper’s claim"),
+        ("paper", "ours", "the paper’s claim, our pair"),
+        ("ours", "paper", "our question"),
+        ("ours", "ours", "our question"),
+    ],
+)
+def test_a_row_says_whose_it_is(source, pair, text):
+    assert claim(source=source, pair_source=pair).origin == text
+
+
+def test_primary_claims_are_judged_together_and_others_are_left_alone():
+    one, other = claim(role="primary", p_replicated=0.03), claim(role="primary", p_replicated=0.001)
+    alone = claim(p_replicated=0.03)
+    judged = in_family([one, alone, other])
+    assert [row.verdict for row in judged] == ["replicated", "replicated", "replicated"]
+    assert [row.p_holm for row in judged] == pytest.approx([0.03, NAN, 0.002], nan_ok=True)
+    assert [row.p_text for row in judged] == [
+        "p = 0.03 (0.03 in the family)",
+        "p = 0.03",
+        "p = 0.001 (0.002 in the family)",
+    ]
+    lost, *_ = in_family([one, one, alone])
+    assert (lost.verdict, lost.verdict_alone, lost.p_holm) == ("inconclusive", "replicated", 0.06)
+    assert lost.notes == ["taken alone: replicated"]
+    stuck = claim(role="primary", p_replicated=1.0, p_negligible=1.0, verdict="inconclusive")
+    assert [row.verdict for row in in_family([one, stuck])] == [
+        "inconclusive",
+        "inconclusive",
+    ]  # it counts all the same
+    assert in_family([alone]) == [alone]
+    assert verdict_counts(judged) == {
+        "replicated": 3, "reversed": 0, "negligible": 0, "inconclusive": 0, "not comparable": 0,
+    }  # fmt: skip
+
+
+def test_the_same_quantity_measured_in_another_way_has_a_line_of_its_own():
+    beside = {"beside_effect": 1.7, "beside_low": 1.5, "beside_high": 2.0, "beside_verdict": "replicated"}
+    assert claim(beside_metric="final_test_loss", **beside).beside_text == "final test loss: ×1.7 (×1.5 to ×2)"
+    bound = claim(beside_metric="final_test_loss", **beside | {"beside_high": INF}, beside_bound="≥")
+    assert bound.beside_text == "final test loss: ≥ ×1.7 (≥ ×1.5)"
+    assert claim().beside_text == ""
 
 
 def test_the_plot_of_a_claim_describes_itself():

@@ -15,15 +15,23 @@ from nbformat import v4
 from trajreg.errors import InputError
 from trajreg.files import file_checksum, write_json
 from trajreg.report.ledger import Claim
+from trajreg.report.publish import publish
 from trajreg.report.render import render
 from trajreg.runs.products import Cells, SavedHeadline, SavedProduct, read_products
+from trajreg.runs.tree import ResultsTree
 
+ROOT = Path(__file__).resolve().parents[2]
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 ROW = {
-    "figure": "fig04", "claim": "bn", "text": "Loss < 1 & <b>γ</b> larger", "source": "paper", "metric": "gamma", "where": "VGG-11",
+    "figure": "fig04", "claim": "bn", "text": "Loss < 1 & <b>γ</b> larger", "source": "paper", "pair_source": "paper", "metric": "gamma",
+    "where": "VGG-11", "role": "primary", "reaches": "", "reached_treatment": "", "reached_control": "", "reason": "",
     "treatment": "batch norm", "control": "none", "treatment_variant": "VGG-11, batch norm", "control_variant": "VGG-11, none",
-    "direction": "higher", "seeds": "5", "effect_kind": "ratio", "effect": "2.5", "low": "1.3", "high": "4.5",
-    "confidence": "0.9375", "smallest_effect": "1.1", "p_value": "0.03125", "censored": "0", "diverged": "0", "verdict": "replicated",
+    "direction": "higher", "seeds": "5", "effect_kind": "ratio", "effect": "2.5", "effect_bound": "", "low": "1.3", "high": "4.5",
+    "confidence": "0.9375", "smallest_effect": "1.1", "p_replicated": "0.03125", "p_reversed": "1",
+    "p_negligible": "1", "censored": "0", "diverged": "0",
+    "verdict": "replicated", "beside_metric": "gamma_early", "beside_effect": "1.7", "beside_bound": "",
+    "beside_low": "1.2", "beside_high": "2",
+    "beside_verdict": "replicated",
 }  # fmt: skip
 OPEN = ROW | {
     "effect": "inf",
@@ -31,9 +39,20 @@ OPEN = ROW | {
     "high": "inf",
     "censored": "2",
     "source": "ours",
+    "role": "exploratory",
     "verdict": "inconclusive",
 }
-UNKNOWN = ROW | {"effect": "", "low": "", "high": "", "p_value": "", "diverged": "3", "verdict": "not replicated"}
+UNKNOWN = ROW | {
+    "effect": "", "low": "", "high": "", "p_replicated": "", "p_reversed": "", "p_negligible": "", "diverged": "3",
+    "role": "exploratory", "verdict": "reversed", "beside_metric": "",
+    "beside_effect": "", "beside_bound": "", "beside_low": "", "beside_high": "",
+    "beside_verdict": "",
+}  # fmt: skip
+STUCK = ROW | {
+    "treatment_variant": "VGG-16, batch norm", "metric": "steps_to_loss ≤ 0.3", "direction": "lower", "effect_bound": "≥", "high": "inf",
+    "role": "not comparable", "reaches": "steps_to_loss ≤ 0.3", "reached_treatment": "5", "reached_control": "0",
+    "reason": "control does not train", "verdict": "not comparable",
+}  # fmt: skip
 
 
 READING = "# How to read\n\n## Shares\n\nOf $\\gamma_t$.\n\n## Is γ it?\n\nNo.\n"
@@ -115,16 +134,22 @@ def tree(tmp_path):
 
 
 def rendered(tree, profile="digits", **provenance):
-    """All written files by name."""
-    paths = render(
-        tree, profile=profile, version="local", rule="One.\n\nTwo & three.", reading=READING, provenance=provenance
-    )
-    return {path.relative_to(tree).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+    """All written files by name: text, or the bytes of a picture."""
+    paths = render(tree, profile=profile, version="local", reading=READING, provenance=provenance)
+    return {path.relative_to(tree).as_posix(): content(path) for path in paths}
+
+
+def texts(files):
+    return {name: text for name, text in files.items() if not name.startswith("overview.")}
+
+
+def content(path):
+    return path.read_bytes() if path.suffix == ".png" else path.read_text(encoding="utf-8")
 
 
 def test_everything_is_written_and_nothing_half(tree):
     pages = {f"pages/{name}.html" for name in ("fig04", "fig05", "fig06", "reading-a-figure")}
-    assert set(rendered(tree)) == {"index.html", "style.css", "claims.csv"} | pages
+    assert set(rendered(tree)) == {"index.html", "style.css", "claims.csv", "overview.png", "overview.svg"} | pages
     assert not list(tree.rglob("*.part"))
 
 
@@ -134,9 +159,47 @@ def test_the_ledger_shows_every_claim_with_its_verdict(tree):
         assert page.count("<svg") == 3
         for text in ("×2.5", "×1.3 to ×4.5", "≥ ×1.7", "interval unknown", "2 censored", "3 diverged"):
             assert text in page
-        for verdict in ("replicated", "not replicated", "inconclusive"):
-            assert verdict in page
-    assert "Two &amp; three." in files["index.html"]
+        for verdict in ("replicated", "reversed", "inconclusive"):
+            assert f'<span class="verdict {verdict}">' in page
+        assert "γ, early: ×1.7 (×1.2 to ×2)" in page
+        assert "another verdict:</strong>" in page  # of the second row, not of the first
+        assert page.count("another verdict:</strong>") == 1
+    assert "1 claim of 1 figure here" in files["index.html"]
+
+
+def test_primary_claims_stand_first_and_are_judged_over_all_figures(tree):
+    add_figure(tree, "fig05", [ROW | {"claim": "skip"}, STUCK])
+    files = rendered(tree)
+    index, page = files["index.html"], files["pages/fig05.html"]
+    first, then = index.index('<h3 id="primary">'), index.index('id="exploratory"')
+    said = '<span class="verdict inconclusive"><span class="icon" aria-hidden="true">?</span> inconclusive</span>'
+    assert index[first:then].count(said) == 2  # 0.03125 · 2 > 5 %
+    assert index[first:then].count("taken alone: replicated") == 2
+    assert "p = 0.0312 (0.0625 in the family)" in page
+    assert "2 claims of 2 figures here" in index
+    assert "1 more row" in index
+    assert index[then:].count("control does not train") == 1
+    assert "≥ ×2.5" in page
+    assert page.count("bound set by <code>num_epochs</code>") == 1
+    assert page.count("⊘</span> not comparable") == 2  # in the legend, and in the row
+    rows = list(csv.DictReader(files["claims.csv"].splitlines()))
+    assert [row["verdict"] for row in rows] == [
+        "inconclusive",
+        "inconclusive",
+        "reversed",
+        "inconclusive",
+        "not comparable",
+    ]
+    assert [row["p_holm"] for row in rows] == ["0.0625", "", "", "0.0625", ""]
+    assert (rows[0]["verdict_alone"], rows[4]["reached_treatment"]) == ("replicated", "5")
+    glance = re.findall(r'<span class="big">(\d+)</span>', index)
+    assert glance == ["0", "0", "0", "2"]
+
+
+def test_the_front_page_says_that_the_smallest_effects_are_ours(tree):
+    index = " ".join(rendered(tree)["index.html"].split())
+    assert "“large” or “small” and gives no number" in index
+    assert "the smallest effect that counts in every claim" in index
 
 
 def test_a_page_says_what_it_is_about_and_where_to_change_it(tree):
@@ -184,7 +247,7 @@ def test_the_notebook_is_static_with_formulas_as_mathml(tree):
 
 
 def test_no_page_runs_a_script_or_fetches_from_the_network(tree):
-    for name, text in rendered(tree).items():
+    for name, text in texts(rendered(tree)).items():
         assert "<script" not in text, name
         assert not re.search(r"""(src|srcset)=["']?(https?:)?//|<link[^>]*href=["']?(https?:)?//""", text), name
         assert not re.search(r"""@import|url\(["']?(https?:)?//""", text), name
@@ -199,7 +262,7 @@ def test_every_relative_link_leads_somewhere(tree):
     add_product(tree, "fig04", "values", table="variant\n", role="values", headline=headline)
     write(tree / "failed/fig06.ipynb", "{}")
     files = rendered(tree)
-    for name, text in files.items():
+    for name, text in texts(files).items():
         for link, anchor in re.findall(r"""(?:href|src)="([^"#:]*)(?:#([^"]*))?\"""", text):
             target = (tree / name).parent.joinpath(link).resolve() if link else tree / name
             assert target.exists(), f"{name}: {link}"
@@ -215,6 +278,35 @@ def test_the_first_picture_has_its_anchor_where_it_has_no_section(tree):
 def test_the_same_tree_gives_the_same_bytes(tree, tmp_path_factory):
     copy = shutil.copytree(tree, tmp_path_factory.mktemp("other") / "tree")
     assert rendered(tree) == rendered(copy) == rendered(tree)
+
+
+def test_the_picture_of_all_comparisons_is_on_top_while_there_is_something_to_compare(tree):
+    index = rendered(tree)["index.html"]
+    assert index.index('src="overview.png"') < index.index('class="answers"') < index.index('id="comparisons"')
+    assert "Figure 4: batch norm against none" in index
+    assert 'href="pages/fig04.html#claim-1">×2.5</a><span class="detail">×1.3 to ×4.5</span>' in index
+    add_figure(tree, "fig04", [STUCK])
+    files = rendered(tree)
+    assert "overview.png" not in files
+    assert not list(tree.glob("overview.*"))
+    assert 'src="overview.png"' not in files["index.html"]
+    assert "control does not train (0 of 5 runs)" in files["index.html"]
+    add_figure(tree, "fig04")
+    index = rendered(tree)["index.html"]
+    assert "No figure here compares a technique with a control." in index
+    assert 'id="comparisons"' not in index
+
+
+def test_a_report_without_its_picture_is_not_up_to_date(tree):
+    def made():
+        return publish(ResultsTree(tree), ROOT, "digits", "local")
+
+    assert {"overview.png", "overview.svg"} < set(made())
+    assert made() == []
+    for picture in ("overview.png", "overview.svg"):
+        (tree / picture).unlink()
+        assert picture in made()
+        assert (tree / picture).exists()
 
 
 def test_pages_of_figures_that_are_gone_are_removed(tree):
@@ -255,7 +347,7 @@ def test_what_figures_say_under_one_name_stands_together_on_the_front_page(tree)
 def test_where_no_figure_has_more_than_a_row_its_name_stands_in_the_row(tree):
     add_shares(tree, "fig04", ["a", "1"], headline=shares(["a", "1"], counted=None))
     index = rendered(tree)["index.html"]
-    assert 'class="group"' not in index.partition('id="claims"')[0]
+    assert 'class="group"' not in index[index.index('id="product-shares"') :].partition('id="claims"')[0]
     assert '<th scope="col">Figure</th>' in index
     assert "tally" not in index
 
@@ -265,7 +357,7 @@ def test_figures_may_contribute_different_columns(tree):
     other = SavedHeadline(Cells(["Reading", "Way"], [["b", "long"]]), "", None, [])
     add_shares(tree, "fig05", ["b", "1"], headline=other)
     index = rendered(tree)["index.html"]
-    head = re.search(r"<thead><tr>.*?</tr></thead>", index)[0]
+    head = re.search(r"<thead><tr>.*?</tr></thead>", index.partition('id="product-shares"')[2])[0]
     assert re.findall(r">([^<>]+)</th>", head) == ["Figure", "Reading", "Share", "Way"]
     assert re.search(r"<td>b</td><td[^>]*>–</td><td[^>]*>long</td>", index)
 
@@ -288,7 +380,7 @@ def test_a_page_shows_the_products_in_their_order_each_with_what_it_has(tree):
     ):
         assert text in shown
     assert '<td class="number">50 %</td>' in shown
-    assert 'verdict not-replicated"><span class="icon" aria-hidden="true">✗</span> fails' in shown
+    assert 'verdict reversed"><span class="icon" aria-hidden="true">✗</span> fails' in shown
     rest = page[page.index("More tables") :]
     assert "../fig04/values.csv" in rest
     assert "Every number." in rest

@@ -119,14 +119,14 @@ def test_a_column_of_bounds_that_only_a_new_seed_needs_is_no_other_number(tmp_pa
 
 def test_a_claim_about_runs_that_were_changed_is_shown_with_both_verdicts(tmp_path):
     new = table(values(RELU), values(TANH, "tanh", "faster"))
-    claims = claim("not replicated", effect=0.5)
+    claims = claim("reversed", effect=0.5)
     result = old_and_new(tmp_path, new, claims, {"base.optimizer.lr": 0.1})
     assert result.problems == []
     (row,) = result.changes[0].claims.to_dict("records")
     assert [row[name] for name in ("old", "new", "change")] == [2.0, 0.5, 0.25]
-    assert (row["old_verdict"], row["new_verdict"]) == ("replicated", "not replicated")
+    assert (row["old_verdict"], row["new_verdict"]) == ("replicated", "reversed")
     last = shown(result).splitlines()[-1]
-    assert last.split("  ")[-1] == "replicated → not replicated"
+    assert last.split("  ")[-1] == "replicated → reversed"
     assert "× 0.25" in last
 
 
@@ -135,22 +135,22 @@ def test_a_claim_about_runs_that_were_changed_is_shown_with_both_verdicts(tmp_pa
     [
         ({}, {"smallest_effect": 3.0}, "final_train_loss, counts from 1.1 → 3"),
         (
-            {"metric": "epochs_to_loss ≤ 0.3"},
-            {"metric": "epochs_to_loss ≤ 0.5"},
-            "epochs_to_loss ≤ 0.3 → epochs_to_loss ≤ 0.5",
+            {"metric": "steps_to_loss ≤ 0.3"},
+            {"metric": "steps_to_loss ≤ 0.5"},
+            "steps_to_loss ≤ 0.3 → steps_to_loss ≤ 0.5",
         ),
         ({"effect_kind": "difference", "effect": 0.5}, {"effect": 2.0}, "  –  "),
     ],
 )
 def test_a_claim_that_asks_something_else_is_shown_and_the_runs_must_agree(tmp_path, old, new, words):
-    result = old_and_new(tmp_path, OLD, claim("not replicated", **new), {}, old_claims=claim(**old))
+    result = old_and_new(tmp_path, OLD, claim("reversed", **new), {}, old_claims=claim(**old))
     assert (result.problems, result.same_bytes, result.num_compared) == ([], 1, 2)
     (change,) = result.changes
     assert (change.keys, len(change.variants), len(change.claims)) == ([], 0, 1)
     text = shown(result)
     assert text.startswith("  fig04: other claims (old → new)")
     assert words in text
-    assert "replicated → not replicated" in text
+    assert "replicated → reversed" in text
 
 
 def test_a_difference_changes_by_a_difference(tmp_path):
@@ -168,9 +168,9 @@ def test_a_difference_changes_by_a_difference(tmp_path):
 
 def test_verdicts_of_unchanged_variants_must_agree_beside_changed_ones(tmp_path):
     new = table(OLD, values(TANH, "ELU", "elu"))
-    result = old_and_new(tmp_path, new, claim("not replicated"), {"vary.model.activation": ["relu", "tanh", "elu"]})
+    result = old_and_new(tmp_path, new, claim("reversed"), {"vary.model.activation": ["relu", "tanh", "elu"]})
     (problem,) = result.problems
-    assert problem == "fig04: claim c (): not replicated, replicated in the reference"
+    assert problem == "fig04: claim c (): reversed, replicated in the reference"
     assert len(result.changes[0].claims) == 0
 
 
@@ -200,33 +200,48 @@ def test_an_added_variant_is_said_and_so_is_its_claim(tmp_path):
 def test_a_claim_about_unchanged_variants_must_keep_its_verdict_beside_one_about_changed_ones(tmp_path):
     rows = [values(TANH, name, f"run{name}-") for name in "abcd"]
     old = table(claim(where="one", treatment="a", control="b"), claim(where="other", treatment="c", control="d"))
-    changed, fails = table(*rows[:3], values(RELU, "d", "other")), {"verdict": "not replicated"}
+    changed, fails = table(*rows[:3], values(RELU, "d", "other")), {"verdict": "reversed"}
     result = old_and_new(
         tmp_path, changed, old.assign(**fails), {"base.optimizer.lr": 1.0}, old=table(*rows), old_claims=old
     )
-    assert result.problems == ["fig04: claim c (one): not replicated, replicated in the reference"]
+    assert result.problems == ["fig04: claim c (one): reversed, replicated in the reference"]
     assert result.changes[0].claims["where"].tolist() == ["other"]
     same = old_and_new(tmp_path / "same", table(*rows), old.assign(**fails), {}, old=table(*rows), old_claims=old)
     assert len(same.problems) == 2
 
 
+def test_a_claim_beside_another_threshold_asks_something_else(tmp_path):
+    stuck = claim("not comparable", reaches="steps_to_loss ≤ 0.1")
+    for before in (claim(reaches="steps_to_loss ≤ 0.3"), claim(reaches=None)):
+        folder = tmp_path / str(before["reaches"][0])
+        result = old_and_new(folder, OLD, stuck, {"thresholds.steps_to_loss": 0.1}, old_claims=before)
+        assert (result.problems, result.changes[0].claims["new_verdict"].tolist()) == ([], ["not comparable"])
+
+
+def test_the_steps_to_another_threshold_are_other_numbers_of_the_same_runs(tmp_path):
+    old, new = OLD.assign(steps_to_loss=7.0), OLD.assign(steps_to_loss=float("nan"), steps_to_loss_low=9.0)
+    other = {"thresholds.steps_to_loss": 0.1}
+    assert old_and_new(tmp_path, new, claim(), other, old=old).problems == []
+    assert "other numbers in steps_to_loss" in old_and_new(tmp_path / "b", new, claim(), {}, old=old).problems[0]
+
+
 def test_a_claim_in_the_other_direction_is_another_one(tmp_path):
-    result = old_and_new(tmp_path, OLD, claim("not replicated", direction="higher"), {})
+    result = old_and_new(tmp_path, OLD, claim("reversed", direction="higher"), {})
     assert result.problems == []
-    assert result.changes[0].claims["new_verdict"].tolist() == ["not replicated"]
+    assert result.changes[0].claims["new_verdict"].tolist() == ["reversed"]
 
 
 def test_a_measure_with_other_options_is_shown_and_the_rest_must_agree(tmp_path):
     old = OLD.assign(gamma=2.0 + OLD["final_train_loss"], measured="store, exact")
     new = OLD.assign(gamma=1.0 + OLD["final_train_loss"], measured="sketch", gamma_se=0.1)
-    claims, fails = claim(metric="gamma"), claim("not replicated", metric="gamma")
+    claims, fails = claim(metric="gamma"), claim("reversed", metric="gamma")
     sketched = {"measures.regularity.estimator": "sketch"}
     result = old_and_new(tmp_path, new, fails, sketched, old=old, old_claims=claims)
     assert result.problems[0].endswith("other numbers in gamma_se")  # no column of the measure
     result = old_and_new(tmp_path / "b", new.drop(columns="gamma_se"), fails, sketched, old=old, old_claims=claims)
     assert (result.problems, result.num_compared) == ([], 2)
     assert result.changes[0].variants["metric"].tolist() == ["gamma", "gamma"]
-    assert result.changes[0].claims["new_verdict"].tolist() == ["not replicated"]
+    assert result.changes[0].claims["new_verdict"].tolist() == ["reversed"]
     moved = new.drop(columns="gamma_se").assign(final_train_loss=0.5)
     result = old_and_new(tmp_path / "c", moved, fails, sketched, old=old, old_claims=claims)
     assert result.problems[0].endswith("other numbers in final_train_loss")
@@ -248,7 +263,7 @@ def test_other_runs_of_the_same_settings_are_noted(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("key", ["thresholds.epochs_to_loss", "measures.regularity.estimator", "fig02.thresholds.x"])
+@pytest.mark.parametrize("key", ["thresholds.steps_to_loss", "measures.regularity.estimator", "fig02.thresholds.x"])
 def test_a_setting_that_decides_no_runs_does_not_explain_other_runs(tmp_path, key):
     other = table(values(TANH, run="other"), values(RELU, "tanh", "other-"))
     result = old_and_new(tmp_path, other, changes={key: 0.3})

@@ -44,7 +44,9 @@ def test_verdicts(tmp_path, reference):
     drift = compare(tree(tmp_path / "a", LOSSES, "inconclusive", machine="B"), reference)
     assert drift.problems == []
     assert "claim c (): inconclusive, replicated in the reference" in drift.notes[0]
-    assert compare(tree(tmp_path / "b", LOSSES, "not replicated", machine="B"), reference).problems
+    assert compare(tree(tmp_path / "d", LOSSES, "not comparable", machine="B"), reference).problems == []
+    for other in ("reversed", "negligible"):
+        assert compare(tree(tmp_path / other, LOSSES, other, machine="B"), reference).problems
     assert compare(tree(tmp_path / "c", LOSSES, "inconclusive", machine="A"), reference).problems
 
 

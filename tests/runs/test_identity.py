@@ -64,6 +64,7 @@ CHANGES = [
     {"batch_size": 10},
     {"num_epochs": 3},
     {"evaluate_every": 2},
+    {"replacement": True},
     {"seed": 1},
     {"device": "cuda"},
 ]
@@ -193,4 +194,6 @@ def test_random_labels_are_another_run_of_the_same_seed():
     one = spec(seed=3).on_random_labels()
     assert differences(identity(spec(seed=3)), identity(one)) == [("spec.data.shuffle_targets", None, True)]
     assert one.on_random_labels() is None
+    other = spec(seed=3).on_random_labels(deal=3)
+    assert differences(identity(one), identity(other)) == [("spec.data.deal", None, 3)]  # deal 0 is what it was
     assert spec(data={"name": "quadratic", "eigenvalues": [1.0]}).on_random_labels() is None

@@ -361,7 +361,7 @@ def test_a_training_has_the_columns_that_its_spec_says(store, changes, lacking):
     assert {column.name for column in all_columns.summary} - {
         column.name for column in one.spec.columns.summary
     } == lacking
-    assert {column.name for column in one.spec.columns.summary} == {*stored.summary, "epochs_to_loss"}
+    assert {column.name for column in one.spec.columns.summary} == {*stored.summary, "steps_to_loss"}
     assert {column.name for column in one.spec.columns.epochs} == {*stored.table("epochs")} - {"epoch", "step"}
     assert plan([one], store, print) == []
 

@@ -76,23 +76,43 @@ def test_what_our_own_figure_asks_is_no_claim_of_the_paper():
     assert [claim.source for claim in figure({"status": "ours"}, batteries=paper).claims] == ["ours"]
 
 
+def test_a_pair_is_the_papers_where_its_contrast_says_so():
+    paper = {"contrasts": {"bn": QUESTION["contrasts"]["bn"] | {"source": "paper"}}}
+    sources = [[(claim.source, claim.pair_source) for claim in figure(*one).claims] for one in (
+        ({},), (paper, None, battery_of(gamma={"source": "paper"})), (paper | {"status": "ours"},),
+    )]  # fmt: skip
+    assert sources == [[("ours", "ours")], [("paper", "paper")], [("ours", "ours")]]
+
+
+def test_claims_may_be_primary_in_some_cells_only():
+    grid = {"model.init": ["default", "kaiming"], "data.num_train": [100, 200], "model.norm": ["batch", "none"]}
+    assert [claim.primary for claim in figure(batteries=battery_of(a={"primary": True}, b={})).claims] == [True, False]
+    cell = {"model.init": "kaiming", "data.num_train": 100}
+    for declared, primary in (
+        ({}, True),
+        ({"model.init": ["kaiming"]}, True),
+        ({"model.init": ["default"]}, False),
+        ({"model.init": ["default", "kaiming"], "data.num_train": [200]}, False),
+    ):
+        assert figure(vary=grid, primary=declared).primary_in(cell) == primary
+
+
 def test_a_threshold_of_the_setting_stands_in_the_sentence():
-    speed = battery_of(
-        speed={"metric": "epochs_to_loss", "text": "{threshold} is reached sooner", "direction": "lower"}
-    )
-    (claim,) = figure(batteries=speed, thresholds={"epochs_to_loss": 0.3}).claims
+    speed = battery_of(speed={"metric": "steps_to_loss", "text": "{threshold} is reached sooner", "direction": "lower"})
+    (claim,) = figure(batteries=speed, thresholds={"steps_to_loss": 0.3}).claims
     assert (claim.threshold, claim.text) == (0.3, "0.3 is reached sooner")
 
 
 def test_random_labels_are_the_same_runs_of_the_first_seeds():
-    made = figure(seeds=2, random_label_seeds=1)
+    made = figure(seeds=3, random_label_seeds=2)
     specs = [one.spec for one in made.wanted()]
     true = [spec for spec in specs if not spec.data.shuffle_targets]
     random = [spec for spec in specs if spec.data.shuffle_targets]
-    assert [(spec.model.norm, spec.seed) for spec in true] == [("batch", 0), ("batch", 1), ("none", 0), ("none", 1)]
-    assert [(spec.model.norm, spec.seed) for spec in random] == [("batch", 0), ("none", 0)]
+    assert [(spec.model.norm, spec.seed) for spec in true] == [(n, s) for n in ("batch", "none") for s in range(3)]
+    assert [(spec.model.norm, spec.seed) for spec in random] == [(n, s) for n in ("batch", "none") for s in range(2)]
     for spec in random:
-        data = spec.data.model_copy(update={"shuffle_targets": False})
+        assert spec.data.deal == spec.seed
+        data = spec.data.model_copy(update={"shuffle_targets": False, "deal": 0})
         assert spec.model_copy(update={"data": data}) in true
     assert [variant.label for variant in made.null_variants] == [
         "batch norm, random labels",
@@ -159,7 +179,7 @@ def test_a_contrast_may_write_its_values_in_another_way():
 
 def test_content_is_all_that_decides_what_is_shown():
     assert figure().content() == figure().content()
-    speed = battery_of(gamma={"metric": "epochs_to_loss"})
+    speed = battery_of(gamma={"metric": "steps_to_loss"})
     others = [
         figure(seeds=6),
         figure(random_label_seeds=1),
@@ -168,7 +188,7 @@ def test_content_is_all_that_decides_what_is_shown():
         figure({"title": "u"}),
         figure({"panels": ["gamma"]}),
         figure(batteries=battery_of(gamma={"smallest_effect": 1.2})),
-        *(figure(batteries=speed, thresholds={"epochs_to_loss": limit}) for limit in (0.1, 0.2)),
+        *(figure(batteries=speed, thresholds={"steps_to_loss": limit}) for limit in (0.1, 0.2)),
     ]
     assert len({repr(one.content()) for one in others}) == len(others)
     assert all(other.content() != figure().content() for other in others)
@@ -205,8 +225,15 @@ TWICE = {"One": {"batch_size": 10}, "Two": {"batch_size": 10}}
         ({}, {"measures": {"regularity": "replay"}}, r"measures.regularity = 'replay': input should be a valid dictionary"),
         ({}, {"measures": {}}, r"setting: claim bn-gamma: metric = 'gamma' cannot be claimed of batch norm, choose from .*final_test_loss"),
         ({}, {"thresholds": {"gamma": 0.3}}, r"thresholds.gamma = 0.3: this metric is not about reaching a value"),
-        ({}, {"thresholds": {"epochs_to_loss": 0.3}}, r"thresholds.epochs_to_loss belongs to no claim of this figure"),
-        ({}, {"thresholds": {"epochs_to_loss": 0.0}}, r"thresholds.epochs_to_loss = 0.0: .*greater than 0"),
+        ({}, {"thresholds": {"cosine": 0.3}}, r"thresholds.cosine is no metric that reaches something, choose from steps_to_loss"),
+        ({}, {"thresholds": {"steps_to_loss": 0.0}}, r"thresholds.steps_to_loss = 0.0: .*greater than 0"),
+        ({}, {"primary": {"model.init": ["lsuv"]}}, r"setting: primary: model.init is not varied here; what is varied: model.norm"),
+        ({}, {"primary": {"model.norm": ["batch"]}}, r"setting: primary: model.norm is compared by a contrast: name varied keys that none"),
+        ({}, {"primary": {"batch_size": [20]}, "vary": {"batch_size": [10, 30], "model.norm": ["batch", "none"]}},
+         r"setting: primary: batch_size = 20 is no variant of this figure, choose from 10, 30"),
+        ({}, {"primary": {"model.norm": []}}, r"primary.model.norm"),
+        ({"contrasts": {"bn": QUESTION["contrasts"]["bn"] | {"source": "us"}}}, {},
+         r"contrasts.bn.source = 'us': input should be 'ours' or 'paper'"),
         ({"panels": ["loss"]}, {}, r"params/fig04.yaml: panels: 'loss' is no column of epochs here, choose from test_loss, .*train_loss"),
         ({"contrasts": {"bn": contrast({"model.norm": "layer"}, {"model.norm": "none"})}}, {},
          r"params/fig04.yaml: contrasts.bn: model.norm = 'layer' is no variant of this figure, choose from batch, none \(setting\)"),
@@ -253,7 +280,7 @@ def test_what_does_not_fit_is_named(question, setting, message):
         ({"text": "{treated} is better"}, r"may hold \{treatment\}, \{control\} and \{threshold\} only"),
         ({"text": "{ is better"}, r"may hold \{treatment\}, \{control\} and \{threshold\} only"),
         ({"metric": "gama"}, r"claim bn-a: metric = 'gama' cannot be claimed of batch norm, choose from gamma, .*cosine"),
-        ({"metric": "epochs_to_loss"}, r"claim bn-a needs thresholds.epochs_to_loss: the train_loss that is to be reached"),
+        ({"metric": "steps_to_loss"}, r"claim bn-a needs thresholds.steps_to_loss: the loss that is to be reached"),
     ],
 )  # fmt: skip
 def test_a_measure_of_success_that_makes_no_sense_is_named(success, message):

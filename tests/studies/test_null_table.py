@@ -30,13 +30,17 @@ def by_epoch(steps):
     return rows.reset_index(drop=True)
 
 
-def run(steps, norm="batch", seed=0, random=False, diverged=False):
+def run(steps, norm="batch", seed=0, random=False, diverged=False, ends=None, **summary):
     settings = {"model.norm": norm} | ({"data.shuffle_targets": True} if random else {})
     epochs = pd.DataFrame({"epoch": [1, 2, 3, 4], "step": [5, 10, 15, 20], "train_loss": 1.0})
     if diverged:
         losses = lambda measure, name: steps[["step", "loss"]]  # noqa: E731
         return Run("v", settings, names(settings), seed, "f", True, epochs, {}, catalogue.COLUMNS, losses, None)
     epochs = epochs.join(over_stretches(steps, 1 + steps["step"].to_numpy() // SPE), on="epoch")
+    arrays = (
+        None if ends is None else lambda measure, name: {("endpoint", key): ends[key] for key in ends}[measure, name]
+    )
+    measured = {} if ends is None else {"gamma_endpoint": 1.0}
     return Run(
         "v",
         settings,
@@ -45,10 +49,10 @@ def run(steps, norm="batch", seed=0, random=False, diverged=False):
         "f",
         False,
         epochs,
-        summarise(steps, 20),
+        summarise(steps, 20) | measured | summary,
         catalogue.COLUMNS,
         lambda measure, name: steps,
-        None,
+        arrays,
     )
 
 
@@ -78,6 +82,40 @@ def test_the_ratio_is_over_pairs_of_the_same_seed():
     assert row["ratio"] == pytest.approx(10)
     assert row["random_gamma"] == np.median([one.summary["gamma"] for one in tenfold])
     assert (row["seeds"], row["random_seeds"]) == (3, 2)
+
+
+def test_directedness_and_forward_cosine_are_there_where_they_were_measured():
+    some = [run(table(), directedness=value, forward_cosine=0.1) for value in (1.0, 3.0, 2.0)]
+    known = {"directedness": 0.5, "forward_cosine": 0.0, "final_train_accuracy": 0.25}
+    row = nulls(some, [run(table(), random=True, **known)]).iloc[0]
+    assert row[["directedness", "forward_cosine"]].tolist() == [2.0, 0.1]
+    assert row[["random_directedness", "random_forward_cosine", "random_accuracy"]].tolist() == [0.5, 0.0, 0.25]
+
+
+def ends_at(*end):
+    return {"start": np.zeros(2, np.float32), "end": np.array(end, np.float32)}
+
+
+def test_every_run_is_held_against_the_end_of_the_next_seed():
+    ends = [ends_at(2, 0), ends_at(0, 1), ends_at(1, 0)]
+    gammas = [run(table(seed), seed=seed, ends=one, directedness=2.0) for seed, one in enumerate(ends)]
+    row = nulls(gammas, []).iloc[0]
+    # 2·v·w / v² − 1: at right angles −1, again −1, and of (1, 0) towards (2, 0): 2 · 2 / 1 − 1
+    towards = [factor * one.summary["gamma"] for factor, one in zip((-1, -1, 3), gammas, strict=True)]
+    assert row["other_pairs"] == 3
+    assert row["other_gamma"] == pytest.approx(np.median(towards))
+    assert row["other_directedness"] == -2
+    assert row["other_cosine"] == 0
+
+
+def test_another_end_needs_two_runs_of_the_variant_that_ended():
+    alone = [run(table(), ends=ends_at(1, 0)), run(table(), seed=1, diverged=True), run(table(), seed=2)]
+    other = [run(table(), norm="none", seed=seed, ends=ends_at(1, seed), directedness=math.nan) for seed in range(2)]
+    first, second = nulls([*alone, *other], []).to_dict("records")
+    assert (first["other_pairs"], second["other_pairs"]) == (0, 2)
+    assert all(math.isnan(first[name]) for name in ("other_gamma", "other_directedness", "other_cosine"))
+    assert second["other_cosine"] == pytest.approx(math.sqrt(0.5))
+    assert math.isnan(second["other_directedness"])  # of runs without a directedness
 
 
 def test_diverged_runs_are_counted_and_left_out():

@@ -7,7 +7,7 @@ from figures import BATTERIES, QUESTION, SETTING
 from ruamel.yaml import YAML
 
 from trajreg.errors import InputError
-from trajreg.studies.params import figure_ids, in_order, load_figure, load_yaml, make_figure, profiles
+from trajreg.studies.params import figure_ids, in_order, is_on_request, load_figure, load_yaml, make_figure, profiles
 from trajreg.studies.question import QuestionSpec
 from trajreg.studies.setting import SettingSpec
 
@@ -159,10 +159,19 @@ def test_no_key_is_of_both():
 
 @pytest.mark.parametrize("profile", profiles(ROOT / "params"))
 def test_every_profile_has_every_figure_and_loads(profile):
-    figures = figure_ids(ROOT / "params", profile)
-    assert figures == figure_ids(ROOT / "params", "digits")
-    for figure in figures:
+    params = ROOT / "params"
+    asked = in_order(path.stem for path in params.glob("*.yaml") if path.name != "batteries.yaml")
+    assert figure_ids(params, profile, asked) == asked
+    for figure in asked:
         assert load_figure(ROOT / "params", profile, figure).wanted()
+
+
+def test_what_is_made_on_request_is_left_out_unless_it_is_named(params):
+    write(params / "fig05.yaml", QUESTION)
+    write(params / "mine" / "fig05.yaml", SETTING | {"on_request": True})
+    assert figure_ids(params, "mine") == ["fig04"]
+    assert figure_ids(params, "mine", ["fig05"]) == ["fig05"]
+    assert (is_on_request(params, "mine", "fig04"), is_on_request(params, "mine", "fig05")) == (False, True)
 
 
 def test_digits_has_enough_seeds_for_a_verdict():

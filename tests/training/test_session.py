@@ -31,10 +31,13 @@ def settings():
         "float32": torch.get_float32_matmul_precision(),
         "matmul": torch.backends.cuda.matmul.allow_tf32,
         "convolutions": torch.backends.cudnn.allow_tf32,
+        "filled": torch.utils.deterministic.fill_uninitialized_memory,
     }
 
 
-EXACT = {"deterministic": True, "warn_only": False, "float32": "highest", "matmul": False, "convolutions": False}
+EXACT = {
+    "deterministic": True, "warn_only": False, "float32": "highest", "matmul": False, "convolutions": False, "filled": False,
+}  # fmt: skip
 
 
 @pytest.fixture

@@ -200,7 +200,7 @@ def test_the_table_of_a_recording_has_standard_errors():
             theta += torch.linspace(-1, 1, 50).roll(step)
     trajectory = recorder.finish()
     table = trajectory.regularity()
-    assert list(table)[-2:] == ["gamma_stderr", "cosine_stderr"]
+    assert list(table)[-3:] == ["gamma_stderr", "cosine_stderr", "forward_cosine_stderr"]
     assert np.isnan(table["gamma_stderr"][3])  # a gap of 0 has no γ
     np.testing.assert_allclose(table["gamma_stderr"].drop(3), np.delete(trajectory.distances.inner_stderr, 3))
     exact = trajreg.TrajectoryRecorder([theta])

@@ -29,13 +29,21 @@ class LabelledSpec(DatasetSpec):
     """A data set with labels or masks.
 
     num_test: as num_train, for the test samples.
-    shuffle_targets: deal the training targets (labels, or whole masks) to the training inputs in a random order, always the same, so
-    that they can only be memorised (random labels; Zhang et al. 2017, arXiv 1611.03530, in the form that keeps the number of
-    samples of each class). Test samples stay as they are.
+    shuffle_targets: deal the training targets (labels, or whole masks) to the training inputs in a random order, so that they can only
+    be memorised (random labels; Zhang et al. 2017, arXiv 1611.03530, in the form that keeps the number of samples of each class).
+    Test samples stay as they are.
+    deal: which of the random orders, each always the same; only with shuffle_targets.
     """
 
     num_test: Count | None = None
     shuffle_targets: Annotated[bool, Titles({False: "true labels", True: "random labels"})] = False
+    deal: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _there_are_deals(self) -> Self:
+        if self.deal and not self.shuffle_targets:
+            raise ValueError(f"deal = {self.deal} needs shuffle_targets: true")
+        return self
 
 
 class Digits10Spec(LabelledSpec):

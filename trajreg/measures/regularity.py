@@ -40,6 +40,7 @@ class Regularity(Measure):
     """
 
     COLUMNS: ClassVar[Columns] = COLUMNS
+    VERSION: ClassVar[int] = 2  # cosine_walk is from the walk's own distances; it was divided by the measured distance
 
     estimator: Literal["store", "epoch", "sketch", "auto", "replay"] = "store"
     keep_iterates: bool = False

@@ -1,7 +1,10 @@
-"""γ over stretches of steps. Always ratios of sums: γ = Σ η γ_t gap_t / Σ η gap_t, never a mean of ratios (ours; Identity B)."""
+"""γ and D over stretches of steps. Always ratios of sums: γ = Σ η γ_t gap_t / Σ η gap_t, never a mean of ratios (ours; Identity B)."""
 
 import numpy as np
 import pandas as pd
+
+from trajreg.metrics.directedness import over_labels, path_ratio
+from trajreg.metrics.regularity import resting_steps
 
 EARLY_FRACTION = 0.2  # the early phase of a run: the first fifth of its steps
 
@@ -9,7 +12,7 @@ _SUMS = ("gamma", "gamma_walk", "gamma_excess")
 
 
 def over_stretches(steps: pd.DataFrame, stretch: np.ndarray) -> pd.DataFrame:
-    """γ, its walk and its excess over each stretch of steps, with the median and quartiles of the per-step values.
+    """γ, its walk and its excess and the directedness of each stretch of steps, with the distribution of the per-step values.
 
     Args:
         steps: the per-step table of `regularity`.
@@ -18,8 +21,12 @@ def over_stretches(steps: pd.DataFrame, stretch: np.ndarray) -> pd.DataFrame:
     Returns:
         One row a label (the index): gamma, gamma_walk, gamma_excess (gap-weighted ratios of sums), rate (mean lr times gamma),
         gamma_median, gamma_low, gamma_high (5 % and 95 % quantiles over steps), gamma_positive (fraction of steps with γ_t > 0)
-        cosine (median over steps) and cosine_walk (median of ‖θ_t − θ_{t+1}‖ / d_t, the cosine that a random walk with the same step
-        lengths is expected to have, because the end point contains the step itself). A stretch without a defined γ has NaN.
+        obeys (1 where every step has γ_t > 0, so that the principle holds throughout, else 0: also where a step that is not at rest has
+        no γ_t), directedness (D, see `trajreg.directedness`), forward_cosine and forward_cosine_mean (median and mean over steps), cosine
+        (median of the raw cosine) and cosine_walk (median of that of a random walk with the same step lengths, which is positive because
+        the end point contains the step itself). What is not defined in a stretch is NaN.
+
+    γ = D · γ^walk where all gaps are positive, under any schedule of the learning rate: D knows neither gaps nor learning rates.
 
     Steps weigh lr·gap. A step whose gap is not positive has no γ and is left out of numerator and denominator: with ℓ* at the end
     point some mini-batches lose less than they do there, and then the ratio differs from that of Identity B, (d_a² − d_b²) / (2 Σ η gap)
@@ -32,9 +39,9 @@ def over_stretches(steps: pd.DataFrame, stretch: np.ndarray) -> pd.DataFrame:
     >>> import numpy as np, trajreg
     >>> from trajreg.metrics.aggregate import over_stretches
     >>> steps = trajreg.regularity(distance_sq=[4, 1, 0], update_sq=[1, 1], loss=[2.0, 0.5], lr=0.5)
-    >>> over_stretches(steps, np.array([1, 1]))[["gamma", "gamma_walk", "cosine"]]
-       gamma  gamma_walk  cosine
-    1    1.6         0.8     1.0
+    >>> over_stretches(steps, np.array([1, 1]))[["gamma", "directedness", "gamma_walk", "cosine"]]
+       gamma  directedness  gamma_walk  cosine
+    1    1.6           2.0         0.8     1.0
     """
     weight = (steps["lr"] * steps["gap"]).where(steps["gamma"].notna())
     weighted = steps[list(_SUMS)].mul(weight, axis=0)
@@ -47,10 +54,19 @@ def over_stretches(steps: pd.DataFrame, stretch: np.ndarray) -> pd.DataFrame:
     result["gamma_high"] = by_step["gamma"].quantile(0.95)
     defined = by_step["gamma"].count()
     result["gamma_positive"] = (steps["gamma"] > 0).groupby(stretch).sum() / defined.where(defined > 0)
-    result["cosine"] = by_step["cosine"].median()
-    walk = steps.get("cosine_walk", steps["lr"] * steps["update_norm"] / steps["distance"])
-    result["cosine_walk"] = walk.groupby(stretch).median()
+    result["obeys"] = _obeys(steps, stretch)
+    result["directedness"] = over_labels(steps, stretch)
+    result["forward_cosine_mean"] = by_step["forward_cosine"].mean()
+    cosines = ["forward_cosine", "cosine", "cosine_walk"]
+    result[cosines] = by_step[cosines].median()
     return result
+
+
+def _obeys(steps: pd.DataFrame, stretch: np.ndarray) -> pd.Series:
+    """1 or 0 for each stretch; NaN where rows are epochs, which do not tell γ_t."""
+    holds = (steps["gamma"] > 0) | resting_steps(steps)
+    of_epochs = steps["gamma"].notna() & steps["update_norm"].isna()
+    return holds.groupby(stretch).all().astype(float).mask(of_epochs.groupby(stretch).any())
 
 
 def phase_of(steps: pd.DataFrame, num_steps: int | None = None) -> np.ndarray:
@@ -64,7 +80,8 @@ def phase_of(steps: pd.DataFrame, num_steps: int | None = None) -> np.ndarray:
 
 def summarise(steps: pd.DataFrame, num_steps: int | None = None) -> dict[str, float]:
     """The numbers of a whole trajectory: the columns of `over_stretches` for the whole run, and with the suffixes
-    `_early` (the first fifth of the steps, at least one) and `_late` (the rest); plus `gamma_min` and `initial_distance` = d_0.
+    `_early` (the first fifth of the steps, at least one) and `_late` (the rest); plus `gamma_min`, `initial_distance` = d_0 and
+    `path_ratio` = Σ‖Δ_t‖ / d_0, the length of the path over the displacement.
 
     The distribution of γ_t over the steps is gamma_min, gamma_low (5 %), gamma_median, gamma_high (95 %) and gamma_positive (fraction
     above 0): every step counts once, steps without a γ not at all. gamma itself is gap-weighted; over the whole run it is
@@ -82,15 +99,19 @@ def summarise(steps: pd.DataFrame, num_steps: int | None = None) -> dict[str, fl
     whole = over_stretches(steps, np.zeros(len(steps), dtype=int))
     phases = over_stretches(steps, phase_of(steps, num_steps))
     initial_distance = steps["distance"].where(steps["step"] == 0).iloc[0]
-    return summary_of(whole, phases, steps["gamma"].min(), initial_distance)
+    return summary_of(whole, phases, initial_distance, steps)
 
 
 def summary_of(
-    whole: pd.DataFrame, phases: pd.DataFrame, gamma_min: float, initial_distance: float
+    whole: pd.DataFrame, phases: pd.DataFrame, initial_distance: float, steps: pd.DataFrame | None
 ) -> dict[str, float]:
-    """`summarise` from its parts: the one row of the whole trajectory, a row a phase (NaN without steps), and two numbers more."""
+    """`summarise` from its parts: the one row of the whole trajectory, a row a phase (NaN without steps), d_0, and all steps if known."""
     result, phases = whole.iloc[0].to_dict(), phases.reindex(["early", "late"])
     for phase in phases.index:
         result |= {f"{name}_{phase}": phases.loc[phase, name] for name in phases.columns}
-    extremes = {"gamma_min": gamma_min, "initial_distance": initial_distance}
-    return {name: float(value) for name, value in (result | extremes).items()}
+    of_run = {
+        "gamma_min": np.nan if steps is None else steps["gamma"].min(),
+        "initial_distance": initial_distance,
+        "path_ratio": np.nan if steps is None else path_ratio(steps),
+    }
+    return {name: float(value) for name, value in (result | of_run).items()}

@@ -25,8 +25,8 @@ class PartialTable:
         """As `over_stretches`, for each label of `stretch` (T,), whose labels rise: 1, 1, 2, 2 … or early … late.
 
         Where every step has a row all columns are those of `over_stretches`, bit by bit. Elsewhere gamma and rate are exact,
-        (d_a² − d_b²) / (2 Σ η gap), if distances and gaps are known, and the other columns are NaN. There the gaps that are not
-        positive count too; `over_stretches` leaves out such steps.
+        (d_a² − d_b²) / (2 Σ η gap), if distances and gaps are known, and the other columns are NaN: the directedness too, which
+        needs the lengths of all steps. There the gaps that are not positive count too; `over_stretches` leaves out such steps.
         """
         labels, first, counts = np.unique(stretch, return_index=True, return_counts=True)
         known = stretch[self.steps["step"]]
@@ -44,5 +44,5 @@ class PartialTable:
         steps = np.arange(len(self.lr))
         whole = self.over_stretches(np.zeros(len(steps), dtype=int))
         phases = self.over_stretches(phase_of(pd.DataFrame({"step": steps})))
-        gamma_min = self.steps["gamma"].min() if len(self.steps) == len(steps) else np.nan
-        return summary_of(whole, phases, gamma_min, np.sqrt(self.distance_sq[0]))
+        known = self.steps if len(self.steps) == len(steps) else None
+        return summary_of(whole, phases, np.sqrt(self.distance_sq[0]), known)

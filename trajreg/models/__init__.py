@@ -2,6 +2,7 @@
 
 - `spec`: which network, and its options (imports no torch)
 - `build`: from a spec to the network, with the dict of all networks
-- `layers`: activations, normalisation and initialisation, shared by all
+- `layers`: activations, normalisation, initialisation and when to halve a map, shared by all
+- `lsuv`: initial weights scaled on training inputs
 - `mlp`, `vgg`, `resnet`, `unet`: the networks
 """

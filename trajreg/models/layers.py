@@ -13,7 +13,7 @@ from trajreg.models.spec import FUNCTIONS, ActivationSpec, ConvSpec, name_and_op
 ORDER = "weight-norm-act-drop"
 PARTS = set(ORDER.split("-"))
 
-_INITIALISED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+WEIGHT_LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
 
@@ -79,6 +79,15 @@ def has_bias(norm: str, order: str = ORDER) -> bool:
     return norm == "none" or "weight-norm" not in order
 
 
+def halved(sides: tuple[int, ...]) -> tuple[int, ...]:
+    """The sides of a map after a pooling or a stride of 2, rounded up; as they are where one would fall below 2.
+
+    For layers with 3 × 3 convolutions after them: on a map of 1 × 1, eight of a convolution's nine taps only ever meet padding.
+    """
+    half = tuple(-(-side // 2) for side in sides)
+    return half if min(half) >= 2 else sides
+
+
 def scaled(channels: int, width: float) -> int:
     """`channels` times `width`, rounded, at least 1."""
     return max(1, round(channels * width))
@@ -91,6 +100,9 @@ def initialise(model: nn.Module, init: str, activation: str | ActivationSpec) ->
     default: nothing is touched. kaiming (He et al., 2015): normal, variance gain² / fan-out, where the gain is that of
     the activation in nn.init.calculate_gain (leaky_relu: with its slope), and ReLU's √2 for elu, gelu, silu and softplus.
     xavier (Glorot and Bengio, 2010): uniform, variance 2 / (fan-in + fan-out), whatever the activation.
+    Both fans count all taps of a convolution, whether or not they meet padding at a border. On a map of 2 × 2 four of nine taps
+    see data at each position: what keeps its variance inside a large map gets 4/9 of it there, in each layer.
+    lsuv: orthogonal (Saxe et al., 2014): (outputs, inputs · taps), rows or columns orthonormal; `lsuv.unit_variance` then scales it.
 
     Raises InputError, unless `init` is default, for a net with weights in a layer of another type, and leaves it as it is.
     """
@@ -104,6 +116,8 @@ def initialise(model: nn.Module, init: str, activation: str | ActivationSpec) ->
         if init == "kaiming":
             slope, gain = options.get("slope", 0.01), FUNCTIONS[name].gain
             nn.init.kaiming_normal_(weight, a=slope, mode="fan_out", nonlinearity=gain)
+        elif init == "lsuv":
+            weight.copy_(nn.init.orthogonal_(torch.empty(weight.shape)))  # it takes no transposed view
         else:
             nn.init.xavier_uniform_(weight)
         if layer.bias is not None:
@@ -113,7 +127,7 @@ def initialise(model: nn.Module, init: str, activation: str | ActivationSpec) ->
 def _initialised_layers(model: nn.Module, init: str) -> list[nn.Linear | nn.Conv2d | nn.ConvTranspose2d]:
     found = []
     for name, layer in model.named_modules():
-        if isinstance(layer, _INITIALISED):
+        if isinstance(layer, WEIGHT_LAYERS):
             found.append(layer)
         elif not isinstance(layer, _NORMS) and next(layer.parameters(recurse=False), None) is not None:
             raise InputError(

@@ -12,21 +12,25 @@ NUM_BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}  # in each of 
 class ResNet(nn.Sequential):
     """(N, C, H, W) → (N, num_outputs): He et al., 2016, as customary for CIFAR: a 3 × 3 stem and no pooling after it.
 
-    Basic blocks only. Without skip connections the shortcuts and their projections are gone altogether. Convolutions
-    have no bias when a norm follows; without norm they get one.
+    Basic blocks only. The second to fourth stage halve the map, rounded up, only while both sides are at least 2 after it
+    (`layers.halved`), which is always from 9 × 9 pixels on: stage 4 of 8 × 8 pixels stays at 2 × 2. Without skip
+    connections the shortcuts and their projections are gone altogether. Convolutions have no bias when a norm follows;
+    without norm they get one.
     """
 
     def __init__(self, spec: ResNetSpec, input_shape: tuple[int, ...], num_outputs: int):
         block = layers.blocks(spec)
-        before = layers.scaled(64, spec.width)
+        before, sides = layers.scaled(64, spec.width), input_shape[1:]
         stack = _conv(spec, input_shape[0], before, first=True)
         after_sum = "weight-act-drop" if spec.order.startswith("weight") else "weight"
         for stage, num_blocks in enumerate(NUM_BLOCKS[spec.name]):
             after = layers.scaled(64 * 2**stage, spec.width)
+            smaller = layers.halved(sides) if stage > 0 else sides
             for number in range(num_blocks):
-                summed = BasicBlock(spec, before, after, stride=2 if stage > 0 and number == 0 else 1)
+                summed = BasicBlock(spec, before, after, stride=2 if smaller != sides and number == 0 else 1)
                 stack += block(summed, before, after, order=after_sum)
                 before = after
+            sides = smaller
         head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, num_outputs))
         super().__init__(*stack, *block(head, before, num_outputs, last=True))
 

@@ -26,8 +26,8 @@ _ORDERS = Titles(
 Norm = Annotated[Literal["none", "batch"], Titles({"batch": "batch norm", "none": "no batch norm"})]
 Skip = Annotated[bool, Titles({True: "skip connections", False: "no skip connections"})]
 Init = Annotated[
-    Literal["default", "kaiming", "xavier"],
-    Titles({"default": "PyTorch init", "kaiming": "Kaiming init", "xavier": "Xavier init"}),
+    Literal["default", "kaiming", "xavier", "lsuv"],
+    Titles({"default": "PyTorch init", "kaiming": "Kaiming init", "xavier": "Xavier init", "lsuv": "LSUV init"}),
 ]
 
 
@@ -124,8 +124,8 @@ class NetSpec(NamedSpec):
     """A network and what all networks take.
 
     activation: a name, or a mapping of its name and options. norm: `batch` or none. order: of norm, activation and dropout around each
-    weight layer; nothing goes before the first one, nor after the last (`layers.block`). init: `default` is PyTorch's own, the others
-    are in `layers.initialise`.
+    weight layer; nothing goes before the first one, nor after the last (`layers.block`). init: `default` is PyTorch's own; `kaiming` and
+    `xavier` are in `layers.initialise`; `lsuv` scales orthogonal weights so that each layer's output has variance 1 on 256 training inputs.
     """
 
     dense: ClassVar[bool] = False  # whether outputs are per pixel, for segmentation, or per sample

@@ -14,8 +14,9 @@ class UNet(nn.Module):
     """(N, C, H, W) → (N, num_outputs, H, W): Ronneberger et al., 2015, padded: the output is as large as the input.
 
     `depth` times down (two convolutions, max-pooling) and up (transposed convolution, two convolutions); H and W have
-    to be divisible by 2^depth. Without skip connections nothing is concatenated: the decoder sees the upsampled alone.
-    Convolutions have no bias when a norm follows; without norm they get one. Raises InputError for sides that do not fit.
+    to be divisible by 2^depth, and to be larger than that for the bottom to be more than 1 × 1, where taps meet nothing but
+    padding. Without skip connections nothing is concatenated: the decoder sees the upsampled alone. Convolutions have no
+    bias when a norm follows; without norm they get one. Raises InputError for sides that do not fit.
     """
 
     def __init__(self, spec: UNetSpec, input_shape: tuple[int, ...], num_outputs: int):

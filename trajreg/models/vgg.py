@@ -16,19 +16,24 @@ CHANNELS = {
 class VGG(nn.Sequential):
     """(N, C, H, W) → (N, num_outputs): Simonyan and Zisserman, 2015, as customary for CIFAR, with one linear layer.
 
-    Blocks of a 3 × 3 convolution with bias, norm and activation. Pooling rounds up, so that images under 32 × 32
-    survive all five; what is left is averaged to 1 × 1.
+    Blocks of a 3 × 3 convolution with bias, norm and activation. Pooling rounds up. A group of convolutions is followed by
+    pooling only while both sides of the map are at least 2 after it (`layers.halved`), which is all five from 17 × 17 on: 8 × 8
+    pixels are pooled to 4 × 4 and 2 × 2 and stay so. The last pooling, after all convolutions, always is; what is left is
+    averaged to 1 × 1.
     """
 
     def __init__(self, spec: VGGSpec, input_shape: tuple[int, ...], num_outputs: int):
         block = layers.blocks(spec)
         stack: list[nn.Module] = []
-        before = input_shape[0]
-        for group in CHANNELS[spec.name]:
+        before, sides, groups = input_shape[0], input_shape[1:], CHANNELS[spec.name]
+        for number, group in enumerate(groups, 1):
             for channels in group:
                 after = layers.scaled(channels, spec.width)
                 stack += block(nn.Conv2d(before, after, 3, padding=1), before, after, first=not stack)
                 before = after
-            stack.append(nn.MaxPool2d(2, ceil_mode=True))
+            smaller = layers.halved(sides)
+            if smaller != sides or number == len(groups):
+                stack.append(nn.MaxPool2d(2, ceil_mode=True))
+            sides = smaller
         head = (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(spec.dropout), nn.Linear(before, num_outputs))
         super().__init__(*stack, *block(nn.Sequential(*head), before, num_outputs, last=True))

@@ -4,5 +4,7 @@
 - `curves`: any columns of epochs against epochs: loss, γ and alignment
 - `decomposition_bars`: what the ratios of γ are made of, as bars
 - `null_panels`: γ against its nulls
+- `response`: numbers of whole runs against the learning rate
+- `overview`: all comparisons of a report in one picture
 - `plane`: trajectories in a plane
 """

@@ -10,26 +10,25 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from trajreg.columns import Column, Columns
-from trajreg.plots.style import Colour, colours_of, set_padding, use_style
+from trajreg.plots.style import Colour, colours_of, number_log_axis, set_padding, use_style
 from trajreg.studies.names import Name, label
 from trajreg.studies.question import PANELS
 from trajreg.studies.run import Run
 from trajreg.studies.tables import columns_of, epoch_table
 
-MOST_COMPANIONS = 4  # with more variants the companions would hide the lines
+MOST_COMPANIONS = 4  # with more variants the companions would hide the lines, and nulls are drawn paler
 WIDTH = 13 / 3  # of a panel, in inches
 
 
 def training_panels(runs: list[Run], rows: Sequence[str] = (), panels: Sequence[str] = PANELS) -> Figure:
     """A panel for each of some columns of epochs: by default training loss, γ, and the cosine between update and way to the end.
 
-    What a panel shows beside its column stands with that column (`trajreg.columns.Column`): its null (γ of random walks with the same
-    step lengths and losses as a grey band, the random walk's cosine as dashed lines) and, with up to MOST_COMPANIONS variants, its
-    companion (the median of an epoch's γ_t, dotted).
+    What a panel shows beside its column stands with that column (`trajreg.columns.Column`): each variant's null, dashed in its colour (γ of
+    random walks with the same step lengths and losses, the random walk's cosine), paler with more than MOST_COMPANIONS variants; and up to
+    so many variants its companion (the median of an epoch's γ_t, dotted).
 
     Args:
         runs: the figure's runs; diverged ones have only what training has and are named in the legend.
@@ -78,19 +77,12 @@ def _panel(axis: Axes, column: Column, table: pd.DataFrame, colours: dict[str, C
     axis.set(title=title, ylabel=column.unit, xlabel="", yscale=column.scale)
     if column.baseline is not None:
         axis.axhline(column.baseline, color="0.3", linewidth=0.8)
-    if column.null and column.null_band:
-        _null_band(axis, table, column.null)
     if column.companion and len(colours) <= MOST_COMPANIONS:
         _curves(axis, table, column.companion, colours, style=":")
-    if column.null and not column.null_band:
+    if column.null:
         _curves(axis, table, column.null, colours, style="--")
-
-
-def _null_band(axis: Axes, table: pd.DataFrame, null: str) -> None:
-    """What chance alone would give, from the smallest to the largest of the variants."""
-    medians = table.groupby(["name", "epoch"], sort=False)[null].median().dropna()
-    ends = medians.groupby("epoch").agg(["min", "max"])
-    axis.fill_between(ends.index, ends["min"], ends["max"], color="0.85", linewidth=0, zorder=0.5)
+    if column.scale == "log":
+        number_log_axis(axis.yaxis)
 
 
 def _curves(axis: Axes, table: pd.DataFrame, name: str, colours: dict[str, Colour], style: str = "-") -> None:
@@ -112,6 +104,7 @@ def _curves(axis: Axes, table: pd.DataFrame, name: str, colours: dict[str, Colou
         err_kws={"alpha": 0.18, "linewidth": 0},
         linestyle=style,
         linewidth=1.8 if style == "-" else 1.2,
+        alpha=1 if style == "-" or len(colours) <= MOST_COMPANIONS else 0.5,
         legend=False,
         ax=axis,
     )
@@ -131,8 +124,7 @@ def _beside(columns: list[Column], known: Columns, num_variants: int) -> list[Ar
             entries.append(Line2D([], [], color="0.35", linestyle=":", linewidth=1.2, label=name))
         if column.null:
             name = known.of_epochs(column.null).title
-            line = Line2D([], [], color="0.35", linestyle="--", linewidth=1.2, label=name)
-            entries.append(Patch(color="0.85", label=name) if column.null_band else line)
+            entries.append(Line2D([], [], color="0.35", linestyle="--", linewidth=1.2, label=name))
     return entries
 
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, SymmetricalLogLocator
 
 from trajreg.plots.style import set_padding, use_style
 from trajreg.studies.null_table import EPOCHS, null_epochs, true_variant
@@ -35,6 +35,7 @@ RANDOM: Style = {"color": "0.15", "linewidth": 1.9}
 RANDOM_ENDS: Style = {"color": "0.15", "linewidth": 0.9, "linestyle": ":"}
 NULLS = ("gamma_walk", "gamma_shuffled")
 KNOWN = [*EPOCHS, "gamma_shuffled"]
+NEAR = 20  # times the linear part: an axis that ends within has few powers of ten to show
 DECADES = 4  # of the logarithmic part of an axis, at most; what is smaller lies in its linear part around 0
 
 
@@ -68,7 +69,7 @@ def null_panels(runs: list[Run], random_runs: list[Run]) -> Figure:
         lowest = _lowest(axes[:, column])
         lowest.set_xlabel("epoch")
         lowest.tick_params(labelbottom=True)  # a shared axis hides the numbers above an empty place
-    _legend(figure, bool(random_runs))
+    _legend(figure, bool(random_runs), min(columns, 3))
     return figure
 
 
@@ -95,7 +96,7 @@ def _panel(axis: Axes, name: str, runs: list[Run], random_runs: list[Run]) -> No
     _line(axis, measured, "gamma_median", {"color": COLOUR, "linewidth": 1.9})
     axis.set_title("\n".join([name, *_notes(runs, random_runs, measured)]), fontsize="small")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set_yscale("symlog", linthresh=_linear_part(measured, random), linscale=1)
+    _scale(axis, _linear_part(measured, random))
     axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
     axis.tick_params(labelsize="small")
     axis.set_axisbelow(True)
@@ -134,6 +135,13 @@ def _linear_part(*tables: pd.DataFrame) -> float:
     return 10.0 ** math.floor(math.log10(max(min(walks, default=most), most / 10**DECADES)))
 
 
+def _scale(axis: Axes, linear: float) -> None:
+    """Linear up to `linear` on both sides of 0, then logarithmic; where it goes not far beyond, with numbers within the decade."""
+    axis.set_yscale("symlog", linthresh=linear, linscale=1)
+    near = max(abs(end) for end in axis.get_ylim()) < NEAR * linear
+    axis.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=linear, subs=(1, 2, 5) if near else (1,)))
+
+
 def _notes(runs: list[Run], random_runs: list[Run], measured: pd.DataFrame) -> list[str]:
     """What the panel cannot show, in words."""
     notes = [
@@ -147,7 +155,7 @@ def _notes(runs: list[Run], random_runs: list[Run], measured: pd.DataFrame) -> l
     return notes
 
 
-def _legend(figure: Figure, has_random: bool) -> None:
+def _legend(figure: Figure, has_random: bool, columns: int) -> None:
     entries: dict[str, Any] = {
         "measured: median and 5–95 % of the steps": (Patch(**BAND), Line2D([], [], color=COLOUR, linewidth=1.9)),
         "measured: ratio of sums": Line2D([], [], **SUMS),
@@ -161,7 +169,7 @@ def _legend(figure: Figure, has_random: bool) -> None:
         entries.values(),
         entries.keys(),
         loc="outside lower center",
-        ncols=3,
+        ncols=columns,
         frameon=False,
         fontsize="small",
         handler_map={tuple: HandlerTuple(ndivide=1, pad=0)},

@@ -31,7 +31,7 @@ def plane_panels(runs: list[Run], minimiser: np.ndarray) -> Figure:
         axes[-1].plot(steps["step"], steps["gamma"], color=colours[run.variant], alpha=0.75, linewidth=1.4, label=name)
     axes[-1].set(title="regularity along the way, all seeds", xlabel="step t", ylabel="$\\gamma_t$", ylim=(0, None))
     if named:
-        axes[-1].legend(loc="lower center")
+        figure.legend(loc="outside lower right", ncols=len(named), frameon=False)
     return figure
 
 

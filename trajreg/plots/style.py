@@ -6,14 +6,18 @@ from zlib import crc32
 
 import matplotlib as mpl
 import seaborn as sns
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from trajreg.studies.names import Name
+from trajreg.studies.numbers import number
 
 FORMATS = (".png", ".svg")
 NUM_COLOURS = 10  # of the palette that is distinguishable without full colour vision
 NUM_STRONG = 6  # the first of them; the others are pale
+FEW_DECADES = 100  # up to which ratio of its ends a logarithmic axis has numbers within its decades
 Colour = tuple[float, float, float]
 
 
@@ -55,6 +59,15 @@ def set_padding(figure: Figure, width: float, height: float) -> None:
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(w_pad=width, h_pad=height)
+
+
+def number_log_axis(axis: Axis) -> None:
+    """Plain numbers 1, 2, 5 where a logarithmic axis spans few decades; powers of ten where it spans more."""
+    low, high = sorted(axis.get_view_interval())
+    if high / low < FEW_DECADES:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(lambda value, _: f"{value:g}" if value >= 1e-3 else number(value))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -5,7 +5,9 @@
 - `values`: the numbers of each run
 - `ledger`: the verdicts on the figure's claims (`claims` is a parameter of a notebook)
 - `decomposition`: what the compared ratios of γ are made of
+- `principle`: whether the principle holds, at which steps and for which runs
 - `nulls`: γ against random walks, shuffled updates and random labels
+- `response`: whole runs against the learning rate
 
 A product of another kind is a function of the same form in a file of its own; a picture or a table alone needs none.
 """

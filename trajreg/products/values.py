@@ -13,6 +13,6 @@ def values(figure: Figure, runs: list[Run], random_runs: Sequence[Run] = ()) -> 
     return Product(
         title="Values",
         caption="Every number of each run, a row a run; from these another results tree is compared with this one.",
-        table=run_table([*runs, *random_runs]),
+        table=run_table([*runs, *random_runs], figure),
         role="values",
     )

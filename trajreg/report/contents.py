@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import ClassVar
 
 from trajreg.errors import InputError
-from trajreg.report.ledger import Claim
+from trajreg.report.ledger import Claim, in_family
 from trajreg.runs.products import SavedProduct, read_products
 from trajreg.runs.tree import KNOWN, NOTEBOOK, ResultsTree
 from trajreg.studies.question import FIGURE_ID, in_order
@@ -91,11 +91,16 @@ Unshown = Failure | Altered
 
 
 def read_tree(tree: Path) -> list[Figure | Unshown]:
-    """All figures of `tree` in order; `InputError` where there are none."""
+    """All figures of `tree` in order, primary claims judged over all of them; `InputError` where there are none."""
     ids = {*ResultsTree(tree).made(), *(path.stem for path in (tree / "failed").glob("*.json"))}
     if not ids:
         raise InputError(f"{tree} holds no figure yet: make figures first")
-    return [_failure(tree, name) if _failed(tree, name).exists() else _figure(tree, name) for name in in_order(ids)]
+    found = [_failure(tree, name) if _failed(tree, name).exists() else _figure(tree, name) for name in in_order(ids)]
+    claims = iter(in_family([claim for figure in found for claim in figure.claims]))
+    return [
+        replace(figure, claims=[next(claims) for _ in figure.claims]) if isinstance(figure, Figure) else figure
+        for figure in found
+    ]
 
 
 def label(figure_id: str) -> str:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from markupsafe import Markup
 
 from trajreg.report.intervals import interval_svg
 from trajreg.studies.catalogue import COLUMNS
-from trajreg.studies.claims import LedgerRow
+from trajreg.studies.claims import NOT_COMPARABLE, PRIMARY, LedgerRow
 from trajreg.studies.numbers import number
+from trajreg.studies.rule import holm_each, verdict
 
-VERDICTS = {"replicated": "✓", "not replicated": "✗", "inconclusive": "?"}
-"""Each verdict with its icon, in the order of the report."""
+VERDICTS = {"replicated": "✓", "reversed": "✗", "negligible": "≈", "inconclusive": "?", NOT_COMPARABLE: "⊘"}
+"""Each verdict with its icon, in the order of the report; the last is none, but what stands in its place."""
 
 _CONVERT: dict[Any, Callable[[str], Any]] = {
     int: lambda text: int(float(text or 0)),
+    int | None: lambda text: int(float(text)) if text else None,
     float: lambda text: float(text or "nan"),
     str: str,
 }
@@ -26,12 +28,20 @@ _CONVERT: dict[Any, Callable[[str], Any]] = {
 
 @dataclass(frozen=True)
 class Claim(LedgerRow):
-    """One row of the ledger; its fields are the columns of `claims.csv`."""
+    """One row of the ledger; its fields are the columns of the report's `claims.csv`.
+
+    verdict: of a primary claim that over the family of all, else the one taken alone; verdict_alone: that one in any case.
+    p_holm: of a primary claim the smallest of its three p-values, each after Holm's method over the family.
+    """
+
+    p_holm: float = math.nan
+    verdict_alone: str = ""
 
     @classmethod
     def from_row(cls, row: Mapping[str, str]) -> Claim:
-        """The claim of a row of text, an empty number being unknown."""
-        return cls(**{field.name: _CONVERT[field.type](row[field.name]) for field in fields(cls)})
+        """The claim of a row of a figure's ledger, as text; an empty number is unknown."""
+        values = {field.name: _CONVERT[field.type](row[field.name]) for field in fields(LedgerRow)}
+        return cls(**values, verdict_alone=row["verdict"])
 
     @property
     def metric_title(self) -> str:
@@ -41,29 +51,53 @@ class Claim(LedgerRow):
 
     @property
     def effect_text(self) -> str:
-        """The effect with the mark of its kind: ×2.4 or +0.31."""
-        return self._marked(self.effect)
+        """The effect with the mark of its kind: ×2.4 or +0.31; a bound as one: ≥ ×2.4."""
+        return f"{self.effect_bound} {self._marked(self.effect)}".strip()
 
     @property
     def interval_text(self) -> str:
         """The interval in words; an end that could not be measured leaves an inequality."""
-        nothing = 0 if self.effect_kind == "ratio" else -math.inf
-        if math.isnan(self.low) or math.isnan(self.high):
-            return "interval unknown"
-        if self.low == self.high:
-            return f"all {self._marked(self.low)}"
-        if self.low <= nothing and self.high == math.inf:
-            return "unbounded"
-        if self.high == math.inf:
-            return f"≥ {self._marked(self.low)}"
-        if self.low <= nothing:
-            return f"≤ {self._marked(self.high)}"
-        return f"{self._marked(self.low)} to {self._marked(self.high)}"
+        return self._interval(self.low, self.high)
 
     @property
     def confidence_text(self) -> str:
         """The confidence of the interval: 93.75 %."""
         return f"{100 * self.confidence:.4g} %"
+
+    @property
+    def p_text(self) -> str:
+        """The p-value of the finding that is nearest, and what Holm's method over the family makes of it."""
+        alone = f"p = {number(min(self.p_values.values()))}"
+        return alone if math.isnan(self.p_holm) else f"{alone} ({number(self.p_holm)} in the family)"
+
+    @property
+    def origin(self) -> str:
+        """Whose statement it is, and whose choice what is compared."""
+        if self.source == "ours":
+            return "our question"
+        return "the paper’s claim" + ("" if self.pair_source == "paper" else ", our pair")
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader should know before believing the row."""
+        found = [self.reason] if self.reason else []
+        if self.verdict != self.verdict_alone:
+            found.append(f"taken alone: {self.verdict_alone}")
+        return found
+
+    @property
+    def bound_by_epochs(self) -> bool:
+        """Whether the effect is a bound only because a training ended before the threshold was reached."""
+        return bool(self.effect_bound) and " ≤ " in self.metric
+
+    @property
+    def beside_text(self) -> str:
+        """Effect and interval of the same quantity measured in another way, after its title; empty where there is none."""
+        if not self.beside_metric:
+            return ""
+        interval = self._interval(self.beside_low, self.beside_high)
+        effect = f"{self.beside_bound} {self._marked(self.beside_effect)}".strip()
+        return f"{COLUMNS.title(self.beside_metric)}: {effect} ({interval})"
 
     @property
     def smallest_text(self) -> str:
@@ -79,12 +113,34 @@ class Claim(LedgerRow):
         values = {"effect": self.effect, "low": self.low, "high": self.high, "smallest": self.smallest_effect}
         return interval_svg(kind=self.effect_kind, label=label, **values)
 
+    def _interval(self, low: float, high: float) -> str:
+        nothing = 0 if self.effect_kind == "ratio" else -math.inf
+        if math.isnan(low) or math.isnan(high):
+            return "interval unknown"
+        if low == high:
+            return f"all {self._marked(low)}"
+        if low <= nothing and high == math.inf:
+            return "unbounded"
+        if high == math.inf:
+            return f"≥ {self._marked(low)}"
+        if low <= nothing:
+            return f"≤ {self._marked(high)}"
+        return f"{self._marked(low)} to {self._marked(high)}"
+
     def _marked(self, value: float) -> str:
         if not math.isfinite(value):
             return number(value)
         if self.effect_kind == "ratio":
             return f"×{number(value)}"
         return f"+{number(value)}" if value > 0 else number(value)
+
+
+def in_family(claims: list[Claim]) -> list[Claim]:
+    """The claims of a tree, the primary ones with their verdicts over all of them (Holm's method)."""
+    family = [claim for claim in claims if claim.role == PRIMARY]
+    adjusted = dict(zip(map(id, family), holm_each([claim.p_values for claim in family]), strict=True))
+    found = [(claim, adjusted.get(id(claim))) for claim in claims]
+    return [replace(claim, p_holm=min(p.values()), verdict=verdict(p)) if p else claim for claim, p in found]
 
 
 def verdict_counts(claims: list[Claim]) -> dict[str, int]:

@@ -4,14 +4,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from trajreg.files import write_json
 from trajreg.report.render import render
 from trajreg.runs.keys import digest, library_files
 from trajreg.runs.provenance import machine, num_cores, source
 from trajreg.runs.tree import ResultsTree
-from trajreg.studies.rule import describe_rule
 
 
 def publish(tree: ResultsTree, top: Path, profile: str, version: str) -> list[str]:
@@ -27,8 +24,7 @@ def publish(tree: ResultsTree, top: Path, profile: str, version: str) -> list[st
         return []
     (tree.root / "manifest.json").unlink(missing_ok=True)
     manifest = {"profile": profile, "version": version, "key": key} | _manifest(top, figures)
-    rule, provenance = _rule(tree), _flat(manifest)
-    written = render(tree.root, profile=profile, version=version, rule=rule, reading=reading, provenance=provenance)
+    written = render(tree.root, profile=profile, version=version, reading=reading, provenance=_flat(manifest))
     pages = [path.relative_to(tree.root).as_posix() for path in written]
     write_json(tree.root / "manifest.json", manifest | {"pages": pages})
     return pages
@@ -55,13 +51,6 @@ def _manifest(top: Path, figures: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "data_checksums": sorted({checksum for known in figures.values() for checksum in known["data_checksums"]}),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
-
-
-def _rule(tree: ResultsTree) -> str:
-    paths = [tree.product(figure, "claims") for figure in tree.figures()]
-    ledgers = [pd.read_csv(path) for path in paths if path]  # a notebook may have saved none
-    ledgers = [table for table in ledgers if len(table)]
-    return describe_rule(pd.concat(ledgers) if ledgers else pd.DataFrame())
 
 
 def _flat(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -1,15 +1,15 @@
 """From a results tree to its report: an index, a page a figure, and the merged claims."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import jinja2
-import pandas as pd
 from markupsafe import Markup
 
 from trajreg.files import write_text
+from trajreg.report.answers import answers, caption, premise
 from trajreg.report.cells import cell_html, mark_html, number_columns
+from trajreg.report.comparisons import Comparison, asked, comparisons, picture
 from trajreg.report.contents import Figure, Unshown, label, read_tree
 from trajreg.report.headlines import headline_sections
 from trajreg.report.ledger import VERDICTS, Claim, verdict_counts
@@ -17,8 +17,9 @@ from trajreg.report.mathml import caption_html, with_mathml
 from trajreg.report.notebook import notebook_html
 from trajreg.report.reading import read_reading, slug
 from trajreg.runs.tree import NOTEBOOK
-from trajreg.studies.claims import COLUMNS
+from trajreg.studies.claims import as_table
 from trajreg.studies.numbers import number
+from trajreg.studies.rule_text import describe_rule
 
 _HERE = Path(__file__).parent
 _UNSHOWN = {
@@ -32,35 +33,61 @@ _BADGES = {
     "ours": "our own",
 }
 _READING = "pages/reading-a-figure.html"
+OVERVIEW = "overview"  # the picture at the top
 
 
-def render(
-    tree: Path, *, profile: str, version: str, rule: str, reading: str, provenance: dict[str, object]
-) -> list[Path]:
+def render(tree: Path, *, profile: str, version: str, reading: str, provenance: dict[str, object]) -> list[Path]:
     """Write the report of `tree` into it and return the files written; the same inputs give the same bytes.
 
-    `rule` says in plain language how a verdict is reached and how often it errs (blank lines part paragraphs);
     `reading` is the Markdown of the page that explains how a figure is read;
     `provenance` is what the foot of the index lists, where a true `dirty` is also said at the top.
     """
     figures, explained = read_tree(tree), read_reading(reading)
     claims = [claim for figure in figures for claim in figure.claims]
+    table, found = as_table(claims, Claim), comparisons(figures)
+    pictures = _draw(tree, found)
     environment = _environment(profile=profile, version=version, claims=claims, anchors=explained.anchors)
     index = environment.get_template("index.html").render(
         root="",
         figures=figures,
+        comparisons=found,
+        questions=asked(found),
+        premise=premise(found),
+        answers=answers(found, figures, tree),
+        overview=OVERVIEW if pictures else None,
+        caption=caption(found, figures),
         headlines=headline_sections(figures),
-        rule=rule.split("\n\n"),
+        rule=describe_rule(table).split("\n\n"),
         reading=explained.title,
         provenance=provenance,
     )
-    texts = {"index.html": index, "style.css": _style(), "claims.csv": _merged(claims)}
+    texts = {
+        "index.html": index,
+        "style.css": _style(),
+        "claims.csv": table.to_csv(index=False, lineterminator="\n"),
+    }
     texts[_READING] = environment.get_template("reading.html").render(root="../", reading=explained)
     texts |= _pages(tree, figures, environment.get_template("figure.html"))
     for old in (tree / "pages").glob("*.html"):
         if f"pages/{old.name}" not in texts:
             old.unlink()
-    return [write_text(tree / name, text) for name, text in texts.items()]
+    return [*(write_text(tree / name, text) for name, text in texts.items()), *pictures]
+
+
+def _draw(tree: Path, found: Sequence[Comparison]) -> list[Path]:
+    """The picture of all comparisons, as PNG and SVG; none, and none left of an earlier one, where there is nothing to compare."""
+    for old in tree.glob(f"{OVERVIEW}.*"):
+        old.unlink()
+    drawing = picture(found)
+    if drawing is None:
+        return []
+    import matplotlib.pyplot as plt  # slow, and a report that is up to date draws nothing
+
+    from trajreg.plots.style import FORMATS, save_figure
+
+    save_figure(drawing, tree / OVERVIEW)
+    plt.close(drawing)
+    return [(tree / OVERVIEW).with_suffix(suffix) for suffix in FORMATS]
 
 
 def _pages(tree: Path, figures: Sequence[Figure | Unshown], template: jinja2.Template) -> dict[str, str]:
@@ -104,7 +131,3 @@ def _style() -> str:
     light, dark = (HtmlFormatter(style=style).get_style_defs(".highlight") for style in ("default", "github-dark"))
     own = (_HERE / "style.css").read_text(encoding="utf-8")
     return f"{own}\n{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
-
-
-def _merged(claims: list[Claim]) -> str:
-    return pd.DataFrame([asdict(claim) for claim in claims], columns=COLUMNS).to_csv(index=False, lineterminator="\n")

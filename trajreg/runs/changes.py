@@ -19,7 +19,7 @@ CLAIMS = [
     "old_verdict", "new_verdict",
 ]  # fmt: skip
 # of a row of the ledger: what the claim is
-ASKED = ("metric", "direction", "effect_kind", "smallest_effect", "treatment_variant", "control_variant")
+ASKED = ("metric", "reaches", "direction", "effect_kind", "smallest_effect", "treatment_variant", "control_variant")
 
 # of a dotted key, which begins with the figure's id where it is of a figure that shows the runs of others
 _DECIDES = re.compile(rf"(?:{FIGURE_ID}\.)?(?:base|vary|variants|seeds|random_label_seeds)(?:\.|$)")
@@ -63,14 +63,16 @@ def differing_keys(old: dict[str, Any] | None, new: dict[str, Any] | None) -> li
 
 
 def measured_otherwise(keys: Iterable[tuple[str, Any, Any]]) -> set[str]:
-    """The columns of the measures whose options are among these keys: other numbers of the same runs.
+    """The columns of the measures whose options, and of the thresholds whose values are among these keys: other numbers of the same runs.
 
     Options that are varied (`vary.measures…`) are no such keys: a variant that is new or gone takes nothing from the others.
     """
-    found = {match[1] for key, _, _ in keys for match in [_MEASURE.match(key)] if match}
-    columns = [column.name for name in found & MEASURES.keys() for column in MEASURES[name].COLUMNS.summary]
+    changed = [key for key, _, _ in keys]
+    found = {match[1] for key in changed for match in [_MEASURE.match(key)] if match}
+    reached = [key.removeprefix("thresholds.") for key in changed if key.startswith("thresholds.")]
+    columns = reached + [column.name for name in found & MEASURES.keys() for column in MEASURES[name].COLUMNS.summary]
     ends = [f"{name}{end}" for name in columns for end in ("_low", "_high")]  # of what is known by bounds only
-    return {*columns, *ends, "measured"} if found else set()
+    return {*columns, *ends} | ({"measured"} if found else set())
 
 
 def changed_variants(old: pd.DataFrame, new: pd.DataFrame) -> list[str]:
@@ -100,7 +102,7 @@ def same_claims(
         for one, other in _pairs(old, new)
         if one
         and other
-        and all(one[name] == other[name] for name in ASKED)
+        and all(one.get(name, "") == other.get(name, "") for name in ASKED)  # older trees lack `reaches`
         and one["metric"].split(" ≤ ")[0] not in remeasured
         and not changed & {other["treatment_variant"], other["control_variant"]}
     ]

@@ -21,6 +21,7 @@ from trajreg.studies.catalogue import COLUMNS
 from trajreg.studies.claims import COLUMNS as LEDGER
 from trajreg.studies.product import Role
 from trajreg.studies.question import in_order
+from trajreg.studies.rule import FINDINGS
 
 LEVEL = 0.999  # of the interval that a mean over seeds may move in when another processor takes another path
 TEXTS = (
@@ -30,6 +31,7 @@ TEXTS = (
     "claim",
     "where",
     "metric",
+    "reaches",
     "treatment_variant",
     "control_variant",
 )  # digits or not
@@ -64,7 +66,7 @@ def compare(tree: ResultsTree, reference: ResultsTree, figures: list[str] | None
     trees have must agree, on the same hardware and versions in every number. Elsewhere the mean of each `compared` column over seeds
     must lie within a tolerance t · s · √(2/n) of the reference's (s the reference's standard deviation over n seeds, t Student's
     quantile at 99.9 %): training is chaotic, so that another processor's rounding acts like another seed; a verdict may then move to
-    or from inconclusive (noted), never between replicated and not replicated.
+    or from inconclusive or not comparable (noted), never from one finding to another. Verdicts are those taken alone.
 
     Variants with other runs, columns that are measured otherwise, and claims that ask something else or rest on such variants are no
     problem: they come back in `changes`, with the settings that differ. That nothing at all could be held against the reference is
@@ -203,7 +205,7 @@ def _hold_verdicts(
     for old, new in rows:
         if old["verdict"] != new["verdict"]:
             change = f"claim {new['claim']} ({new['where']}): {new['verdict']}, {old['verdict']} in the reference"
-            serious = exact or "inconclusive" not in (new["verdict"], old["verdict"])
+            serious = exact or {new["verdict"], old["verdict"]} <= {*FINDINGS}
             (result.problems if serious else result.notes).append(f"{figure}: {change}")
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from trajreg.run_spec import RunSpec
 
 # Raise this when a change of the library moves the numbers of a run; a test with a stored run says when.
-NUMERICS = 1
+# 2: VGG and ResNet halve the maps of small images only while both sides stay 2 or more: no weight meets nothing but padding.
+NUMERICS = 2
 
 
 def identity(spec: RunSpec) -> dict[str, Any]:

@@ -51,15 +51,17 @@ class Study:
 
     def runs(self) -> list[Run]:
         """The runs on true labels, variant by variant, seed by seed; trains whatever of the figure the store lacks."""
-        return self._runs(self.figure, self.figure.variants, self.figure.seeds)
+        return self._runs(self.figure)
 
     def null_runs(self) -> list[Run]:
-        """The same for the runs on random labels: the first `random_label_seeds` of each variant, none where that is 0."""
-        return self._runs(self.figure, self.figure.null_variants, self.figure.random_label_seeds)
+        """The same for the runs on random labels: the first `random_label_seeds` of each variant that primary
+        claims compare, none where that is 0."""
+        seeds = self.figure.random_label_seeds
+        return self._all(self.figure, [(variant, seeds) for variant in self.figure.null_variants])
 
     def source_runs(self) -> dict[str, list[Run]]:
         """The runs on true labels of each figure whose runs this one shows, by its id; trains whatever is missing."""
-        return {source.id: self._runs(source, source.variants, source.seeds) for source in self.figure.sources}
+        return {source.id: self._runs(source) for source in self.figure.sources}
 
     def save(
         self, name: str, content: Any, *, title: str = "", caption: str = "", alt: str = ""
@@ -69,9 +71,12 @@ class Study:
         """
         return self.products.save(name, content, title=title, caption=caption, alt=alt)
 
-    def _runs(self, figure: Figure, variants: Sequence[Variant], seeds: int) -> list[Run]:
+    def _runs(self, figure: Figure) -> list[Run]:
+        return self._all(figure, [(variant, figure.seeds_of(variant)) for variant in figure.variants])
+
+    def _all(self, figure: Figure, counts: Sequence[tuple[Variant, int]]) -> list[Run]:
         launch(self.figure.wanted(), self.store)  # of all kinds: one pool for all that is missing
-        return [self._run(variant, seed, figure.columns) for variant in variants for seed in range(seeds)]
+        return [self._run(variant, seed, figure.columns) for variant, seeds in counts for seed in range(seeds)]
 
     def _run(self, variant: Variant, seed: int, columns: Columns) -> Run:
         name = fingerprint(variant.seeded(seed))
@@ -105,6 +110,7 @@ def as_run(stored: Stored, measured: dict[str, Stored], variant: Variant, seed: 
         arrays=lambda measure, name: measured[measure].array(name),
         measured="–" if stored.diverged else "; ".join(one.manifest["how"] for one in measured.values()),
         columns=columns,
+        own=stored.table,
     )
 
 

@@ -1,122 +1,220 @@
-"""From runs to the ledger: claims tested on paired seeds (ours).
-
-Runs of a treatment and its control are paired by seed. A pair's effect is a ratio or difference of the metric in the claimed
-direction. A run that never reached a threshold (censored) or diverged takes its place in the order of the effects, from which
-`studies.rule` makes the verdict, instead of being dropped.
-"""
+"""From runs to the ledger: claims tested on paired seeds, a row a claim and cell (ours)."""
 
 import math
-import operator
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from trajreg.columns import Bound
-from trajreg.errors import InputError
+from trajreg.studies.effects import (
+    observe,
+    paired_cells,
+    paired_effect,
+    refuse_undefined,
+    sides_that_train,
+    thresholds,
+    trained_runs,
+)
 from trajreg.studies.figure import Claim, Figure
 from trajreg.studies.medians import Bounds, median_of_bounds
-from trajreg.studies.rule import below, paired_interval, verdict
+from trajreg.studies.rule import FINDINGS, NOTHING, PValues, p_values, paired_interval, verdict
 from trajreg.studies.run import Run
 from trajreg.studies.setting import Settings
+
+PRIMARY, EXPLORATORY, NOT_COMPARABLE = "primary", "exploratory", "not comparable"
 
 
 @dataclass(frozen=True)
 class LedgerRow:
     """A claim tested on one combination of the settings it leaves open; the fields are the columns of the ledger.
 
-    figure, claim, text, source, metric: of the claim. where: the settings that the claim leaves open, in words.
+    figure, claim, text, metric: of the claim. source: whose statement it is, "paper" or "ours". pair_source: who chose what is compared;
+    the smallest effect is always ours. where: the settings that the claim leaves open, in words.
+    role: primary (declared beforehand, one of the family that shares an error rate), exploratory (every other claim), or not comparable:
+    an exploratory claim in a cell where a side does not train, about which nothing is found.
     treatment, control: what is compared, in words; treatment_variant, control_variant: as the tables of runs name them.
-    seeds: the pairs of runs. direction: of the metric that is claimed.
+    seeds: the pairs of runs. reaches: what a run has to reach for its side to have trained, as `steps_to_loss ≤ 0.3`; empty where the
+    figure has no threshold. reached_treatment, reached_control: how many of their runs do. reason: which side does not train, fewer
+    than 9 of 10 of its runs getting there; empty where both do, and where nothing has to be reached.
+    direction: of the metric that is claimed.
     effect_kind: ratio or difference, of the metric, in the claimed direction: above 1 or above 0 favours the treatment.
-    effect: its median over pairs; where censoring leaves the median open, the bound that is known.
+    effect: its median over pairs. effect_bound: "≥" or "≤" where censoring leaves the median open and `effect` is the bound that is known.
     low, high, confidence: the interval of that median and its confidence. smallest_effect: the claim's.
-    p_value: of the sign test against a median effect of at most the smallest one. censored: the values of which only bounds are known.
-    diverged: the runs that did. verdict: replicated, not replicated or inconclusive.
+    p_replicated, p_reversed, p_negligible: of the exact sign tests, for each finding; 1 where a side does not train.
+    censored: the values of which only bounds are known. diverged: the runs that did.
+    verdict: replicated, reversed, negligible or inconclusive, taken alone at 5 % for each; "not comparable" where the role is.
+    beside_metric: the same quantity measured in another way, where the runs have it. beside_effect, beside_bound, beside_low,
+    beside_high, beside_verdict: effect (with its bound), interval and verdict by that one, taken alone.
     """
 
     figure: str
     claim: str
     text: str
     source: str
+    pair_source: str
     metric: str
     where: str
+    role: str
     treatment: str
     control: str
     treatment_variant: str
     control_variant: str
     seeds: int
+    reaches: str
+    reached_treatment: int | None
+    reached_control: int | None
+    reason: str
     direction: str
     effect_kind: str
     effect: float
+    effect_bound: str
     low: float
     high: float
     confidence: float
     smallest_effect: float
-    p_value: float
+    p_replicated: float
+    p_reversed: float
+    p_negligible: float
     censored: int
     diverged: int
     verdict: str
+    beside_metric: str = ""
+    beside_effect: float = math.nan
+    beside_bound: str = ""
+    beside_low: float = math.nan
+    beside_high: float = math.nan
+    beside_verdict: str = ""
+
+    @property
+    def p_values(self) -> PValues:
+        """The p-value for each finding."""
+        return {finding: getattr(self, f"p_{finding}") for finding in FINDINGS}
 
 
 COLUMNS = [field.name for field in fields(LedgerRow)]
 
+Pairs = list[tuple[Run, Run]]
+
 
 def ledger(figure: Figure, runs: list[Run]) -> pd.DataFrame:
     """One row for each claim and each combination of the settings it leaves open; LedgerRow says what the columns are."""
-    rows = [row for claim in figure.claims for row in _rows(figure, claim, runs)]
-    return pd.DataFrame([asdict(row) for row in rows], columns=COLUMNS)
+    trained = trained_runs(figure, runs)
+    names = " and ".join(map(_with_threshold, thresholds(figure)))
+    return as_table(
+        _row(figure, claim, others, pairs, _Cell.of(pairs, trained, names))
+        for claim in figure.claims
+        for others, pairs in paired_cells(figure, claim.treatment, claim.control, runs)
+    )
 
 
-def paired_effect(treatment: Bounds, control: Bounds, claim: Claim) -> Bounds:
-    """Bounds of the effect of one pair, as a difference or a log-ratio in the claimed direction, from bounds of the metric."""
-    sign = 1 if claim.direction == "higher" else -1
-    # the smallest effect takes the treatment at its worst and the control at its best, the largest the other way round
-    pairs = zip(treatment, control[::-1], strict=True) if sign > 0 else zip(treatment[::-1], control, strict=True)
-    difference = _log_ratio if claim.effect == "ratio" else operator.sub
-    low, high = (sign * difference(treated, other) for treated, other in pairs)
-    # inf − inf and ratios of two non-positive numbers say nothing: the effect may be anything
-    return (-math.inf if math.isnan(low) else low), (math.inf if math.isnan(high) else high)
+def as_table(rows: Iterable[LedgerRow], kind: type[LedgerRow] = LedgerRow) -> pd.DataFrame:
+    """Rows of one kind as a table, with whole numbers where they are known."""
+    table = pd.DataFrame([asdict(row) for row in rows], columns=[field.name for field in fields(kind)])
+    return table.astype(dict.fromkeys(("reached_treatment", "reached_control"), "Int64"))
 
 
-def observe(run: Run, claim: Claim, figure: str) -> Bounds:
-    """The claim's metric in one run: a number, bounds where it is censored, the worst there is where the run diverged.
+@dataclass(frozen=True)
+class _Cell:
+    """Whether both sides of a cell train: the columns of the ledger that say so."""
 
-    A value that is there but undefined (NaN) may be anything. Raises InputError where the run lacks the metric.
-    """
-    if run.diverged:
-        worst = -math.inf if claim.direction == "higher" else math.inf
-        return worst, worst
-    column = run.columns.claimable.get(claim.metric)
-    if column and column.first_below and column.first_below in run.epochs and claim.threshold is not None:
-        return _first_below(run.epochs, column.first_below, claim.threshold)
-    if claim.metric not in run.summary:
-        raise InputError(f"{figure}: claim {claim.id}: {run} lacks the metric {claim.metric}")
-    value = run.summary[claim.metric]
-    if isinstance(value, Bound):
-        return value.low, value.high
-    return (-math.inf, math.inf) if math.isnan(value) else (value, value)
+    reaches: str = ""
+    reached_treatment: int | None = None
+    reached_control: int | None = None
+    reason: str = ""
+
+    @classmethod
+    def of(cls, pairs: Pairs, trained: dict[int, bool] | None, reaches: str) -> "_Cell":
+        """Of runs that are known to have `trained` or not; without thresholds nothing is known of them."""
+        return cls() if trained is None else cls(reaches, *sides_that_train(pairs, trained))
 
 
-def paired_cells(
-    figure: Figure, treatment: Settings, control: Settings, runs: list[Run]
-) -> Iterator[tuple[Settings, list[tuple[Run, Run]]]]:
-    """For each combination of the settings that treatment and control leave open: that combination, and the pairs, seed by seed."""
-    by_cell = {(_cell(run.settings), run.seed): run for run in runs}
-    for variant in figure.variants:
-        settings = variant.settings
-        if any(settings[key] != value for key, value in treatment.items()):
-            continue
-        treated, other = _cell(settings), _cell(settings | control)
-        pairs = [(by_cell[treated, seed], by_cell[other, seed]) for seed in range(figure.seeds)]
-        yield {key: value for key, value in settings.items() if key not in treatment}, pairs
+@dataclass(frozen=True)
+class _Judged:
+    """What paired effects say of a claim, taken alone."""
+
+    effect: float
+    bound: str
+    low: float
+    high: float
+    confidence: float
+    p: PValues
+
+    @classmethod
+    def of(cls, effects: list[Bounds], claim: Claim) -> "_Judged":
+        """Effects are differences, or logarithms of ratios; what is told of them is not logarithmic."""
+        ratio = claim.effect == "ratio"
+        shown = np.exp if ratio else float
+        (effect, bound), (low, high, confidence) = median_of_bounds(effects), paired_interval(effects)
+        p = p_values(effects, math.log(claim.smallest_effect) if ratio else claim.smallest_effect)
+        return cls(float(shown(effect)), bound, float(shown(low)), float(shown(high)), confidence, p)
 
 
-def _first_below(epochs: pd.DataFrame, column: str, threshold: float) -> Bounds:
-    """The first epoch at whose end the column is at or below the threshold; later than the last one where there is none."""
-    reached = epochs.loc[epochs[column] <= threshold, "epoch"]
-    return (float(reached.iloc[0]),) * 2 if len(reached) else (float(epochs["epoch"].iloc[-1] + 1), math.inf)
+def _row(figure: Figure, claim: Claim, others: Settings, pairs: Pairs, cell: _Cell) -> LedgerRow:
+    observed = [tuple(observe(run, claim, figure.id) for run in pair) for pair in pairs]
+    refuse_undefined(f"{figure.id}: claim {claim.id}", claim.metric, pairs, observed)
+    judged = _Judged.of([paired_effect(treated, control, claim) for treated, control in observed], claim)
+    declared = PRIMARY if claim.primary and figure.primary_in(others) else EXPLORATORY
+    role = NOT_COMPARABLE if cell.reason and declared == EXPLORATORY else declared
+    p = NOTHING if cell.reason else judged.p
+    return LedgerRow(
+        **_asked(figure, claim),
+        where=figure.label(others),
+        role=role,
+        treatment_variant=pairs[0][0].variant,
+        control_variant=pairs[0][1].variant,
+        seeds=len(pairs),
+        effect=judged.effect,
+        effect_bound=judged.bound,
+        low=judged.low,
+        high=judged.high,
+        confidence=judged.confidence,
+        censored=sum(_censored(bounds) for pair in observed for bounds in pair),
+        diverged=sum(run.diverged for pair in pairs for run in pair),
+        verdict=_verdict(p, role),
+        p_replicated=p["replicated"],
+        p_reversed=p["reversed"],
+        p_negligible=p["negligible"],
+        **asdict(cell),
+        **_beside(figure, claim, pairs, cell, role),
+    )
+
+
+def _asked(figure: Figure, claim: Claim) -> dict[str, Any]:
+    """The columns that say what the claim is, wherever it is tested."""
+    return {
+        "figure": figure.id,
+        "claim": claim.id,
+        "text": claim.text,
+        "source": claim.source,
+        "pair_source": claim.pair_source,
+        "metric": _with_threshold(claim),
+        "treatment": figure.label(claim.treatment),
+        "control": figure.label(claim.control),
+        "direction": claim.direction,
+        "effect_kind": claim.effect,
+        "smallest_effect": claim.smallest_effect,
+    }
+
+
+def _beside(figure: Figure, claim: Claim, pairs: Pairs, cell: _Cell, role: str) -> dict[str, Any]:
+    """The columns about the same quantity measured in another way; none where not every run has it."""
+    runs = [run for pair in pairs for run in pair]
+    column = runs[0].columns.claimable.get(claim.metric)
+    name = column.beside if column else None
+    if not name or not all(name in run.summary or run.diverged for run in runs) or all(run.diverged for run in runs):
+        return {}
+    other = replace(claim, metric=name)
+    seen = [(observe(treated, other, figure.id), observe(control, other, figure.id)) for treated, control in pairs]
+    judged = _Judged.of([paired_effect(treated, control, claim) for treated, control in seen], claim)
+    found = {name: getattr(judged, name) for name in ("effect", "bound", "low", "high")}
+    found |= {"metric": name, "verdict": _verdict(NOTHING if cell.reason else judged.p, role)}
+    return {f"beside_{key}": value for key, value in found.items()}
+
+
+def _verdict(p: PValues, role: str) -> str:
+    return NOT_COMPARABLE if role == NOT_COMPARABLE else verdict(p)
 
 
 def _censored(bounds: Bounds) -> bool:
@@ -125,67 +223,5 @@ def _censored(bounds: Bounds) -> bool:
     return low < high and not (math.isinf(low) and math.isinf(high))
 
 
-def _rows(figure: Figure, claim: Claim, runs: list[Run]) -> Iterator[LedgerRow]:
-    for others, pairs in paired_cells(figure, claim.treatment, claim.control, runs):
-        yield _row(figure, claim, others, pairs)
-
-
-def _cell(settings: Settings) -> tuple[tuple[str, str], ...]:
-    """A hashable name of a grid cell; settings may be lists."""
-    return tuple(sorted((key, repr(value)) for key, value in settings.items()))
-
-
-def _row(figure: Figure, claim: Claim, others: Settings, pairs: list[tuple[Run, Run]]) -> LedgerRow:
-    observed = [tuple(observe(run, claim, figure.id) for run in pair) for pair in pairs]
-    _refuse_undefined(f"{figure.id}: claim {claim.id}", claim.metric, pairs, observed)
-    effects = [paired_effect(treated, control, claim) for treated, control in observed]
-    low, high, confidence = paired_interval(effects)
-    ratio = claim.effect == "ratio"
-    shown = np.exp if ratio else float
-    smallest = math.log(claim.smallest_effect) if ratio else claim.smallest_effect
-    favourable = sum(effect[0] > smallest for effect in effects)
-    return LedgerRow(
-        figure=figure.id,
-        claim=claim.id,
-        text=claim.text,
-        source=claim.source,
-        metric=claim.metric + (f" ≤ {claim.threshold:g}" if claim.threshold is not None else ""),
-        where=figure.label(others),
-        treatment=figure.label(claim.treatment),
-        control=figure.label(claim.control),
-        treatment_variant=pairs[0][0].variant,
-        control_variant=pairs[0][1].variant,
-        seeds=len(pairs),
-        direction=claim.direction,
-        effect_kind=claim.effect,
-        effect=float(shown(median_of_bounds(effects))),
-        low=float(shown(low)),
-        high=float(shown(high)),
-        confidence=confidence,
-        smallest_effect=claim.smallest_effect,
-        p_value=below(len(pairs) - favourable + 1, len(pairs)),
-        censored=sum(_censored(bounds) for pair in observed for bounds in pair),
-        diverged=sum(run.diverged for pair in pairs for run in pair),
-        verdict=verdict(low, high, smallest, len(pairs)),
-    )
-
-
-def _refuse_undefined(
-    claim: str, metric: str, pairs: list[tuple[Run, Run]], observed: list[tuple[Bounds, ...]]
-) -> None:
-    """InputError where no pair says anything and no divergence is why: such a row has no effect, and no verdict."""
-    both = [zip(*one, strict=True) for one in zip(pairs, observed, strict=True)]
-    unknown = [[run.variant for run, seen in one if seen == (-math.inf, math.inf) and not run.diverged] for one in both]
-    if all(unknown):
-        variants = " and of ".join(dict.fromkeys(variant for some in unknown for variant in some))
-        raise InputError(
-            f"{claim}: {metric} is undefined in every pair, in runs of {variants}: no verdict can be given; "
-            "ask for another measure or leave the claim out"
-        )
-
-
-def _log_ratio(a: float, b: float) -> float:
-    """log(a / b) extended to non-positive numbers: above any ratio where only a is positive, below where only b is."""
-    if a > 0 and b > 0:
-        return math.nan if math.isinf(a) and math.isinf(b) else math.log(a) - math.log(b)
-    return math.inf if a > 0 else -math.inf if b > 0 else math.nan
+def _with_threshold(claim: Claim) -> str:
+    return claim.metric + (f" ≤ {claim.threshold:g}" if claim.threshold is not None else "")

@@ -7,20 +7,27 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from trajreg.columns import Columns
-from trajreg.errors import InputError, nearest_first
+from trajreg.errors import InputError
 from trajreg.studies.kinds import KINDS, Wanted
 from trajreg.studies.names import label
+from trajreg.studies.problems import no_variants, problems
 from trajreg.studies.question import Batteries, QuestionSpec
-from trajreg.studies.setting import Settings, SettingSpec, Variant
+from trajreg.studies.setting import Settings, SettingSpec, Variant, same
+
+REPLICATED = ("paper", "reconstructed")  # the status of figures whose claims may be primary
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A contrast judged by a measure of success: `id` is <contrast>-<measure of success>; the other fields are theirs."""
+    """A contrast judged by a measure of success: `id` is <contrast>-<measure of success>, `pair_source` the contrast's source;
+    the other fields are theirs.
+    """
 
     id: str
     text: str
     source: Literal["paper", "ours"]
+    pair_source: Literal["paper", "ours"]
+    primary: bool
     metric: str
     threshold: float | None
     direction: Literal["higher", "lower"]
@@ -61,8 +68,23 @@ class Figure:
 
     @property
     def seeds(self) -> int:
-        """How many runs each variant has."""
+        """How many runs each variant has that primary claims compare."""
         return self.setting.seeds if self.setting else 0
+
+    def seeds_of(self, variant: Variant) -> int:
+        """How many runs this variant has."""
+        if self.setting is None:
+            return 0
+        return self.setting.seeds if self.is_main(variant) else self.setting.other_seeds or self.setting.seeds
+
+    def is_main(self, variant: Variant) -> bool:
+        """Whether a contrast compares this variant in a cell whose claims may be primary; where there is no contrast all are alike."""
+        sides = [side for one in self.question.contrasts.values() for side in (one.treatment, one.control)]
+        return not sides or any(
+            variant.has(side)
+            and self.primary_in({key: value for key, value in variant.settings.items() if key not in side})
+            for side in sides
+        )
 
     @property
     def random_label_seeds(self) -> int:
@@ -79,8 +101,9 @@ class Figure:
 
     @property
     def null_variants(self) -> tuple[Variant, ...]:
-        """The variants on random labels, in the same order; none where no seed is trained on them."""
-        return tuple(variant.on_random_labels() for variant in self.variants if self.random_label_seeds)
+        """The variants on random labels, in the same order, of those that primary claims compare; none where no seed is trained on them."""
+        main = (variant for variant in self.variants if self.random_label_seeds and self.is_main(variant))
+        return tuple(variant.on_random_labels() for variant in main)
 
     @property
     def facets(self) -> list[str]:
@@ -94,7 +117,8 @@ class Figure:
         if self.setting is None:
             return [one for source in self.sources for one in source.wanted()]
         every = self.setting.keep_snapshots.every if self.setting.keep_snapshots else None
-        both = [(self.variants, self.seeds), (self.null_variants, self.random_label_seeds)]
+        true = [(variant, self.seeds_of(variant)) for variant in self.variants]
+        random = [(variant, self.random_label_seeds) for variant in self.null_variants]
         return [
             Wanted(
                 variant.seeded(seed),
@@ -102,8 +126,7 @@ class Figure:
                 every,
                 where=f"{self.where}: {variant.label or 'base'}",
             )
-            for variants, seeds in both
-            for variant in variants
+            for variant, seeds in true + random
             for seed in range(seeds)
         ]
 
@@ -111,12 +134,17 @@ class Figure:
         """What a reader sees in place of settings that some variant has."""
         return label(self._variant_with(settings).names[key] for key in settings)
 
+    def primary_in(self, others: Settings) -> bool:
+        """Whether claims that may be primary are so in the cell of these values of the keys that no contrast compares."""
+        declared = self.setting.primary if self.setting else {}
+        return all(any(same(others[key], value) for value in values) for key, values in declared.items())
+
     def check_pair(self, treatment: Settings, control: Settings, where: str) -> None:
         """InputError unless treatment and control are different values of the same varied keys."""
         if set(treatment) != set(control) or treatment == control:
             raise InputError(f"{where}: treatment and control must give different values to the same keys")
-        if problems := self._no_variants(treatment) + self._no_variants(control):
-            raise InputError(f"{where}: {problems[0]} ({self.where})")
+        if found := [*no_variants(self.variants, treatment), *no_variants(self.variants, control)]:
+            raise InputError(f"{where}: {found[0]} ({self.where})")
 
     def content(self) -> dict[str, Any]:
         """All that decides what the figure shows, as plain data."""
@@ -141,7 +169,9 @@ class Figure:
                 treatment=treatment,
                 control=control,
                 source="ours" if self.question.status == "ours" else one.source,
-                **one.model_dump(exclude={"text", "source"}),
+                pair_source="ours" if self.question.status == "ours" else contrast.source,
+                primary=one.primary and self.question.status in REPLICATED,
+                **one.model_dump(exclude={"text", "source", "primary"}),
             )
 
     def _as_varied(self, settings: Settings) -> Settings:
@@ -150,73 +180,10 @@ class Figure:
         return {key: own[key] for key in settings}
 
     def _variant_with(self, settings: Settings) -> Variant:
-        return next(one for one in self.variants if _has_all(one, settings))
-
-    def _no_variants(self, settings: Settings) -> list[str]:
-        """Why these settings are no variant's, in words; empty where they are."""
-        for key, value in settings.items():
-            allowed = [one.settings[key] for one in self.variants if key in one.settings]
-            if not allowed:
-                return [
-                    f"{key} is not varied here; what is varied: {', '.join(self.variants[0].settings) or 'nothing'}"
-                ]
-            if not any(_same(value, one) for one in allowed):
-                known = ", ".join(dict.fromkeys(str(one) for one in allowed))
-                return [f"{key} = {value!r} is no variant of this figure, choose from {known}"]
-        return []
+        return next(one for one in self.variants if one.has(settings))
 
     def _checked(self) -> Figure:
         """The figure itself; InputError, a line a problem, for what no claim can be judged by and no panel can show."""
-        if problems := [*self._problems_of_setting(), *self._problems_of_question()]:
-            raise InputError("\n".join(problems))
+        if found := list(problems(self)):
+            raise InputError("\n".join(found))
         return self
-
-    def _problems_of_setting(self) -> Iterator[str]:
-        for claim in self.claims:
-            yield from (f"{self.where}: {text}" for text in self._unjudged(claim))
-        for metric in self.setting.thresholds if self.setting else ():
-            if metric not in {claim.metric for claim in self.claims}:
-                yield f"{self.where}: thresholds.{metric} belongs to no claim of this figure"
-
-    def _problems_of_question(self) -> Iterator[str]:
-        where, known = f"params/{self.id}.yaml", [column.name for column in self.columns.epochs]
-        for panel in self.question.panels:
-            if panel not in known:
-                offered = ", ".join(nearest_first(panel, known))
-                yield f"{where}: panels: {panel!r} is no column of epochs here, choose from {offered}"
-        ids = [claim.id for claim in self.claims]
-        for twice in dict.fromkeys(one for one in ids if ids.count(one) > 1):
-            yield f"{where}: two claims are called {twice}: give a contrast or a measure of success another name"
-        for name in self.question.success:
-            if not any(one.endswith(f"-{name}") for one in ids):
-                yield f"{where}: success.{name} is in no contrast's battery"
-
-    def _unjudged(self, claim: Claim) -> list[str]:
-        for variant in self.variants:
-            if any(_has_all(variant, side) for side in (claim.treatment, claim.control)):
-                known = self._columns_of(variant).claimable
-                if claim.metric not in known:
-                    offered = ", ".join(nearest_first(claim.metric, known))
-                    return [
-                        f"claim {claim.id}: metric = {claim.metric!r} cannot be claimed of {variant.label}, choose from {offered}"
-                    ]
-        reached = self.columns.claimable[claim.metric].first_below
-        if reached and claim.threshold is None:
-            return [f"claim {claim.id} needs thresholds.{claim.metric}: the {reached} that is to be reached"]
-        if not reached and claim.threshold is not None:
-            return [f"thresholds.{claim.metric} = {claim.threshold:g}: this metric is not about reaching a value"]
-        return []
-
-    def _columns_of(self, variant: Variant) -> Columns:
-        """What is known of one variant's runs, with the options that its measures have."""
-        return sum((measure.columns for measure in variant.measures.values()), Columns()) + variant.spec.COLUMNS
-
-
-def _has_all(variant: Variant, settings: Settings) -> bool:
-    own = variant.settings
-    return all(key in own and _same(own[key], value) for key, value in settings.items())
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Whether two values of params are the same; true is not 1."""
-    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)

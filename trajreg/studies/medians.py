@@ -21,10 +21,12 @@ def median_of_known(values: Iterable[float]) -> float:
     return median(known) if known else math.nan
 
 
-def median_of_bounds(bounds: Sequence[Bounds]) -> float:
-    """The median; where the bounds leave it open, the side of it that is known, NaN if there is none."""
+def median_of_bounds(bounds: Sequence[Bounds]) -> tuple[float, str]:
+    """(median, ""); where the bounds leave it open (the side of it that is known, "≥" or "≤"), NaN if there is none."""
     with np.errstate(invalid="ignore"):  # the mean of −∞ and ∞ in the middle: it may be anything
         low, high = (median(side) for side in zip(*bounds, strict=True))
-    if low == high or math.isfinite(low):
-        return low
-    return high if math.isfinite(high) else math.nan
+    if low == high:
+        return low, ""
+    if math.isfinite(low):
+        return low, "≥"
+    return (high, "≤") if math.isfinite(high) else (math.nan, "")

@@ -23,4 +23,9 @@ def number(value: float) -> str:
 
 def power_of_ten(exponent: int) -> str:
     """10⁻⁷."""
-    return f"10{str(exponent).translate(_SUPERSCRIPTS)}"
+    return power(10, exponent)
+
+
+def power(base: int, exponent: int) -> str:
+    """2⁻¹⁰."""
+    return f"{base}{str(exponent).translate(_SUPERSCRIPTS)}"

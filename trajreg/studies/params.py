@@ -28,7 +28,8 @@ def profiles(params: Path) -> list[str]:
 
 
 def figure_ids(params: Path, profile: str, figures: list[str] | None = None) -> list[str]:
-    """The figures of a profile, in order: all that have a setting in it, or sources that have, or those asked for.
+    """The figures of a profile, in order: all that have a setting in it, or sources that have, or those asked for; without `figures` those
+    that are made on request are left out.
 
     Raises InputError for an unknown profile or figure, naming those there are; for a setting whose question is not there; for a
     question that has a setting in no profile.
@@ -52,7 +53,15 @@ def figure_ids(params: Path, profile: str, figures: list[str] | None = None) -> 
         if figure not in there:
             known = ", ".join(there)
             raise InputError(f"figure {figure!r} is unknown in profile {profile!r}, choose from {known}")
-    return [figure for figure in there if figures is None or figure in figures]
+    if figures is None:
+        return [figure for figure in there if not is_on_request(params, profile, figure)]
+    return [figure for figure in there if figure in figures]
+
+
+def is_on_request(params: Path, profile: str, figure: str) -> bool:
+    """Whether a figure is made only when it is named."""
+    path = params / profile / f"{figure}.yaml"
+    return path.exists() and bool((load_yaml(path, params) or {}).get("on_request"))
 
 
 def load_figure(params: Path, profile: str, figure: str) -> Figure:
@@ -66,13 +75,30 @@ def load_figure(params: Path, profile: str, figure: str) -> Figure:
     return make_figure(params, figure, load_yaml(path, params), _shown(path, params))
 
 
+def load_setting(params: Path, profile: str, figure: str) -> SettingSpec:
+    """In what setting a profile asks a figure's question; not yet checked against the question."""
+    path = params / profile / f"{figure}.yaml"
+    return _setting(load_yaml(path, params), figure, _shown(path, params))
+
+
+def declares_grid(params: Path, profile: str, figure: str) -> bool:
+    """Whether a figure has a setting of its own that declares a grid of learning rates."""
+    return (params / profile / f"{figure}.yaml").exists() and load_setting(params, profile, figure).tuned is not None
+
+
+def load_untuned(params: Path, profile: str, figure: str) -> Figure:
+    """The figure before learning rates of its variants' own are chosen."""
+    where = _shown(params / profile / f"{figure}.yaml", params)
+    setting = load_setting(params, profile, figure).untuned()
+    return Figure.of(figure, load_question(params, figure), setting, load_batteries(params), where)
+
+
 def make_figure(params: Path, figure: str, setting: Any, where: str) -> Figure:
     """The figure that the question of that id and a plain setting make; `where` the setting stands."""
     question = load_question(params, figure)
     if question.sources:
         raise InputError(f"{where}: {figure} has sources and no setting of its own: it must be None")
-    spec = SettingSpec.parse(_in_place(setting, SettingSpec, figure, where), where)
-    return Figure.of(figure, question, spec, load_batteries(params), where)
+    return Figure.of(figure, question, _setting(setting, figure, where), load_batteries(params), where)
 
 
 def load_question(params: Path, figure: str) -> QuestionSpec:
@@ -118,6 +144,10 @@ def _question(params: Path, figure: str) -> QuestionSpec:
     if not path.exists():
         raise InputError(f"figure {figure!r} has no question: {where} does not exist")
     return QuestionSpec.parse(_in_place(load_yaml(path, params), QuestionSpec, figure, where), where)
+
+
+def _setting(values: Any, figure: str, where: str) -> SettingSpec:
+    return SettingSpec.parse(_in_place(values, SettingSpec, figure, where), where)
 
 
 def _ids(params: Path, profile: str = "") -> list[str]:

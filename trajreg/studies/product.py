@@ -17,9 +17,9 @@ Role = Literal["values", "claims"]
 class Headline:
     """The rows that a figure contributes to the front page of the report, where those of all figures stand together.
 
-    rows: text cells. Further lines of a cell are its small print; a cell that begins with ✓, ✗, ? or = and a space is set as a verdict.
-    caption: what the rows say and how they are read. counted: the column whose values are counted above the table; where it is of pandas'
-    type category, all its categories are, in their order.
+    rows: text cells. Further lines of a cell are its small print; a cell that begins with ✓, ✗, ≈, ?, ⊘ or = and a space is set as a
+    verdict. caption: what the rows say and how they are read. counted: the column whose values are counted above the table; where it is of
+    pandas' type category, all its categories are, in their order.
     """
 
     rows: pd.DataFrame

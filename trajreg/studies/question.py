@@ -13,7 +13,7 @@ FIGURE_ID = r"[a-z]+\d+"  # a word and a number: fig04, table1
 NAME = r"[a-z0-9]+(-[a-z0-9]+)*"
 Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 Text = Annotated[str, Field(min_length=1)]
-PANELS = ("train_loss", "gamma", "cosine")  # what the paper shows, and what we compare it with
+PANELS = ("train_loss", "gamma", "forward_cosine")  # what the paper shows, and what we compare it with
 
 
 def in_order(figures: Iterable[str]) -> list[str]:
@@ -26,7 +26,9 @@ class Success(Spec):
 
     text: the statement, with {treatment}, {control} and, where the metric has one, {threshold} in it. source: whose statement it is.
     metric: a claimable column of the training or of a measure. direction: of the metric that would be a success.
-    effect: a ratio or a difference of the metric, in that direction. smallest_effect: above 1 for a ratio, not negative for a difference.
+    effect: a ratio or a difference of the metric, in that direction.
+    smallest_effect: what counts, in our judgement: above 1 for a ratio, not negative for a difference.
+    primary: whether claims by it are primary, in the cells that a setting says; all others are exploratory.
     """
 
     text: str
@@ -35,6 +37,7 @@ class Success(Spec):
     direction: Literal["higher", "lower"]
     effect: Literal["ratio", "difference"]
     smallest_effect: float
+    primary: bool = False
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -95,12 +98,13 @@ class Contrast(Spec):
     """What is compared; every combination of the varied keys that it leaves open gives a row of the ledger.
 
     treatment, control: settings of the same varied keys; `variant` is the key of named variants.
-    battery: what judges them: the name of a battery, or a list of measures of success.
+    battery: what judges them: the name of a battery, or a list of measures of success. source: who chose this pair.
     """
 
     treatment: Annotated[dict[str, Any], Field(min_length=1)]
     control: dict[str, Any]
     battery: str | Annotated[tuple[str, ...], Strict(False), Field(min_length=1)]
+    source: Literal["paper", "ours"] = "ours"
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:

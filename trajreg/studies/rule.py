@@ -1,19 +1,26 @@
-"""From paired effects to verdicts: one exact, distribution-free rule for every claim (ours).
+"""From paired effects to verdicts: one exact, distribution-free rule for every claim, and one error rate for the primary ones (ours).
 
 The interval runs between order statistics of the paired effects: the sign test inverted, which covers the median effect
 whatever the distribution, and which needs only the order of the effects: what is known by bounds only takes its place in that order.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from math import comb
 
 import numpy as np
-import pandas as pd
 
 from trajreg.studies.medians import Bounds
 
-ALPHA = 0.05  # a verdict may be wrong by chance this often at most, on each side
+ALPHA = 0.05  # a verdict may be wrong by chance this often at most, for each kind of finding
+FINDINGS = ("replicated", "reversed", "negligible")  # the verdicts that say something
+TRAINS = 9, 10  # a side trains where at least so many of so many runs reach the threshold
+
+PValues = Mapping[str, float]
+"""The p-value for each of FINDINGS."""
+
+NOTHING: PValues = dict.fromkeys(FINDINGS, 1.0)
+"""What a cell in which a side does not train says."""
 
 
 def paired_interval(effects: Iterable[Bounds]) -> tuple[float, float, float]:
@@ -35,7 +42,7 @@ def order_statistic(n: int) -> int:
 
 @cache
 def error_rate(n: int) -> float:
-    """Probability, at most, that chance alone gives a wrong "replicated" (or "not replicated") from n pairs: one side."""
+    """Probability, at most, that chance alone gives a wrong finding of one kind from n pairs, taken alone: one side."""
     return below(order_statistic(n), n)
 
 
@@ -44,41 +51,59 @@ def below(k: int, n: int) -> float:
     return sum(comb(n, i) for i in range(k)) / 2**n
 
 
-def verdict(low: float, high: float, smallest: float, n: int) -> str:
-    """Replicated: the interval lies above the smallest effect that counts. Not replicated: below it. Else inconclusive,
-    as is anything from so few pairs that the error rate would exceed ALPHA.
+def p_values(effects: Sequence[Bounds], smallest: float) -> PValues:
+    """The exact sign test of three one-sided hypotheses about the median effect, each against what it would take for a finding.
+
+    replicated: against a median of at most `smallest`. reversed: of at least −`smallest`. negligible: against one outside ±`smallest`
+    (two one-sided tests: the larger p-value). Only a pair that is beyond a limit whatever its bounds leave open counts as beyond.
     """
-    if error_rate(n) > ALPHA or low <= smallest <= high:
-        return "inconclusive"
-    return "replicated" if low > smallest else "not replicated"
+
+    def above(limit: float) -> float:
+        return _sign_test(sum(low > limit for low, _ in effects), len(effects))
+
+    def under(limit: float) -> float:
+        return _sign_test(sum(high < limit for _, high in effects), len(effects))
+
+    return {
+        "replicated": above(smallest),
+        "reversed": under(-smallest),
+        "negligible": max(above(-smallest), under(smallest)),
+    }
 
 
-def describe_rule(table: pd.DataFrame) -> str:
-    """The rule in plain words, with its error rates for one claim and for this ledger."""
-    rule = (
-        "Runs of a treatment and its control are paired by seed: the same random streams for initialisation, data order and "
-        "dropout. The effect of a pair is the ratio or difference of the metric in the claimed direction; the table shows its median. "
-        "The interval runs between order statistics of the paired effects (with five to seven seeds, from the smallest to the largest): "
-        "the exact sign test inverted, without any assumption on the distribution. A run that never reaches a threshold is kept as "
-        "“later than its last epoch”; a run that diverged counts as the worst value there is.\n\n"
-        "A claim is replicated when the whole interval lies above the smallest effect that counts (stated with the claim), not replicated "
-        "when the whole interval lies below it, and inconclusive otherwise."
-    )
-    if table.empty:
-        return rule
-    able = table[table["seeds"].map(error_rate) <= ALPHA]
-    if able.empty:
-        return (
-            rule
-            + "\n\nWith so few seeds as here no verdict can be reached: every claim is inconclusive by construction."
-        )
-    if few := len(table) - len(able):
-        rule += f"\n\n{few} of the {len(table)} rows have too few seeds for a verdict: they are inconclusive by construction."
-    rates = able["seeds"].map(error_rate)
-    bound = min(1.0, rates.sum())
-    return rule + (
-        f"\n\nError rates: if the true median effect is not above the smallest that counts, “replicated” comes out by chance with "
-        f"probability at most {rates.max():.1%} for one claim, and likewise for “not replicated” on the other side. Over the "
-        f"{len(able)} rows that can have a verdict at most {rates.sum():.2g} wrong ones are to be expected by chance, and the probability "
-        f"of at least one is at most {bound:.0%} (a union bound: it holds although rows share runs)."
-    )
+def verdict(p: PValues) -> str:
+    """The finding whose p-value is at most ALPHA, else inconclusive, as is anything from fewer than five pairs.
+
+    Taken alone it is the same as to ask where the interval lies: above the smallest effect, below minus it, or within. No two of the
+    three can be found at once: each needs more than half of the pairs to itself.
+    """
+    return next((finding for finding in FINDINGS if p[finding] <= ALPHA), "inconclusive")
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """p-values adjusted by Holm's step-down method: those at most ALPHA are found with an error rate of ALPHA over all of them."""
+    adjusted, largest = [0.0] * len(p), 0.0
+    for rank, index in enumerate(sorted(range(len(p)), key=p.__getitem__)):
+        largest = max(largest, min(1.0, (len(p) - rank) * p[index]))
+        adjusted[index] = largest
+    return adjusted
+
+
+def holm_each(claims: Sequence[PValues]) -> list[PValues]:
+    """The p-values of a family of claims, adjusted by Holm's method for each kind of finding by itself."""
+    kinds = [holm([p[finding] for p in claims]) for finding in FINDINGS]
+    return [dict(zip(FINDINGS, one, strict=True)) for one in zip(*kinds, strict=True)]
+
+
+def not_comparable(reached_treatment: int, reached_control: int, n: int) -> str:
+    """Which side of n pairs of runs does not train, from how many runs reach the threshold; empty where both do."""
+    enough, of = TRAINS
+    treatment, control = (of * reached >= enough * n for reached in (reached_treatment, reached_control))
+    if treatment and control:
+        return ""
+    return "control does not train" if treatment else "treatment does not train" if control else "neither trains"
+
+
+def _sign_test(favourable: int, n: int) -> float:
+    """P(Binomial(n, ½) ≥ favourable)."""
+    return below(n - favourable + 1, n)

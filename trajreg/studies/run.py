@@ -12,6 +12,11 @@ from trajreg.studies.names import Name
 from trajreg.studies.setting import Settings
 
 
+def _nothing(name: str) -> pd.DataFrame:
+    """A run that was not stored has no tables of its own."""
+    raise KeyError(name)
+
+
 @dataclass(frozen=True)
 class Run:
     """A run of a variant at a seed.
@@ -19,7 +24,7 @@ class Run:
     settings, names: of each varied key its value and what a reader sees of it.
     epochs: a row an epoch (losses, accuracies, what the measures say of it); summary: the values of the whole run; columns: what
     both may hold, the measures' first. `tables(measure, name)` reads another table of a measure, KeyError where there is none;
-    `arrays` does so of its arrays. measured: how the numbers were had, in words.
+    `arrays` does so of its arrays, `own(name)` of the run's own tables. measured: how the numbers were had, in words.
     """
 
     variant: str
@@ -34,6 +39,7 @@ class Run:
     tables: Callable[[str, str], pd.DataFrame]
     arrays: Callable[[str, str], np.ndarray]
     measured: str = ""
+    own: Callable[[str], pd.DataFrame] = _nothing
 
     def value(self, name: str) -> float:
         """A number of the whole run; NaN where it is a bound or not there."""
@@ -46,6 +52,13 @@ class Run:
             return self.tables(measure, name)
         except KeyError:
             raise InputError(f"{self} has no table {name!r} of measure {measure!r}") from None
+
+    def own_table(self, name: str) -> pd.DataFrame:
+        """The table `name` of the run itself, as `steps`; InputError where it has none."""
+        try:
+            return self.own(name)
+        except KeyError:
+            raise InputError(f"{self} has no table {name!r} of its own") from None
 
     def steps(self, measure: str = "regularity") -> pd.DataFrame:
         """The table with a row a step of a measure."""

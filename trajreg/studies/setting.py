@@ -15,6 +15,7 @@ from trajreg.run_spec import RunSpec
 from trajreg.schema import Every, Spec
 from trajreg.studies.kinds import KINDS
 from trajreg.studies.names import Name, label, name_of
+from trajreg.studies.rates import RATE, TunedSpec
 
 TRAINING = "training"  # the kind of run where a setting names none
 RANDOM_LABELS = "data.shuffle_targets"  # the key that tells a run on random labels from its variant
@@ -25,29 +26,41 @@ Settings = dict[str, Any]  # varied key → value
 
 @dataclass(frozen=True)
 class Variant:
-    """One variant of a figure: its values of the varied keys, what a reader sees of each, its run at seed 0, and its measures."""
+    """One variant of a figure: its values of the varied keys, what a reader sees of each, its run at seed 0, and its measures.
+
+    random_labels: its runs are on random labels (`spec` is that on true ones), seed s with deal s.
+    """
 
     settings: Settings
     names: dict[str, Name]
     spec: RunSpec
     measures: dict[str, Measure]
+    random_labels: bool = False
 
     @property
     def label(self) -> str:
         """What a reader calls it, "VGG-11, batch norm"; empty where nothing is varied."""
         return label(self.names.values())
 
+    def has(self, settings: Settings) -> bool:
+        """Whether these are among its settings."""
+        return all(key in self.settings and same(self.settings[key], value) for key, value in settings.items())
+
     def seeded(self, seed: int) -> RunSpec:
         """Its run at this seed."""
-        return self.spec.model_copy(update={"seed": seed})
+        spec = self._dealt(seed) if self.random_labels else self.spec
+        return spec.model_copy(update={"seed": seed})
 
     def on_random_labels(self) -> Self:
         """The same on random labels; initial weights and order of the inputs are those of the same seed here."""
-        spec = self.spec.on_random_labels()
+        names = self.names | {RANDOM_LABELS: name_of(self._dealt(0), RANDOM_LABELS.split("."), True)}
+        return replace(self, settings=self.settings | {RANDOM_LABELS: True}, names=names, random_labels=True)
+
+    def _dealt(self, deal: int) -> RunSpec:
+        spec = self.spec.on_random_labels(deal)
         if spec is None:
             raise InputError(f"{self.label or 'base'} has no labels to shuffle")
-        names = self.names | {RANDOM_LABELS: name_of(spec, RANDOM_LABELS.split("."), True)}
-        return replace(self, settings=self.settings | {RANDOM_LABELS: True}, names=names, spec=spec)
+        return spec
 
 
 class SettingSpec(Spec):
@@ -59,9 +72,14 @@ class SettingSpec(Spec):
     vary: a grid: dotted key → values, `measures.…` among them.
     variants: named ones, `Adam: {optimizer: {name: adam, lr: 0.001}}`, each with the (dotted) keys in which it differs from base; with a
     grid, each of them in every cell.
-    seeds: runs of each variant, seeds 0 … seeds − 1.
-    random_label_seeds: so many of the seeds train every variant once more on random labels (`LabelledSpec.shuffle_targets`), a null.
+    primary: key that contrasts leave open → the values at which their claims are primary; none named: at all.
+    tuned: learning rates of each variant's own, beside the shared one of `base`.
+    seeds: runs of each variant, seeds 0 … seeds − 1. other_seeds: the same of variants that no
+    contrast compares in a primary cell; None is as many.
+    random_label_seeds: so many of the seeds train every variant that has `seeds` once more on random labels
+    (`LabelledSpec.shuffle_targets`), a null: seed s with deal s.
     thresholds: metric → the value that is to be reached, for metrics that say when.
+    on_request: made only when the figure is named (`make all FIGURES=…`).
     """
 
     base: dict[str, Any]
@@ -69,9 +87,13 @@ class SettingSpec(Spec):
     keep_snapshots: Every | None = None
     vary: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default={})
     variants: dict[Annotated[str, Field(min_length=1)], dict[str, Any]] = Field(default={})
+    primary: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default={})
+    tuned: TunedSpec | None = None
     seeds: Annotated[int, Field(ge=1)]
+    other_seeds: Annotated[int, Field(ge=1)] | None = None
     random_label_seeds: Annotated[int, Field(ge=0)] = 0
     thresholds: dict[str, Annotated[float, Field(gt=0)]] = Field(default={})
+    on_request: bool = False
 
     def resolved(self, where: str) -> tuple[Variant, ...]:
         """The variants: named ones in their order, and in each of them the cells of the grid (the last key varies fastest).
@@ -81,6 +103,9 @@ class SettingSpec(Spec):
         self._check_keys(where)
         variants = tuple(self._variant(settings, where) for settings in self._cells())
         _refuse_twice(variants, where)
+        if self.tuned:
+            self.tuned.check([one.label for one in variants], max(self.seeds, self.other_seeds or 0), where)
+            variants = tuple(one for variant in variants for one in self.tuned.both(variant))
         self._check_random_labels(variants, where)
         return variants
 
@@ -134,8 +159,16 @@ class SettingSpec(Spec):
                 raise InputError(
                     f"{where}: {place}.{key} is not a known key: `seeds` says how many seeds each variant gets"
                 )
+            if first == RATE:
+                raise InputError(
+                    f"{where}: {place}.{key} is not a known key: rates of each variant's own stand under `tuned`"
+                )
             if first == VARIANT or (first == "kind" and place != "base"):
                 raise InputError(f"{where}: {place}.{key} cannot be varied; named variants stand under `variants`")
+            if self.tuned and place != "base" and ".".join(key.split(".")[:2]) in ("optimizer", "optimizer.lr"):
+                raise InputError(
+                    f"{where}: {place}.{key} and tuned both decide the learning rate: leave one of them out"
+                )
             if place.startswith("variants") and key in self.vary:
                 raise InputError(
                     f"{where}: {place}.{key} is in `vary` as well, which would take its place: leave it out of one"
@@ -144,6 +177,11 @@ class SettingSpec(Spec):
                 raise InputError(
                     f"{where}: {place}.{key}: measures stand beside base; what varies is an option, as measures.regularity.estimator"
                 )
+
+    def untuned(self) -> Self:
+        """The setting before its rates are chosen: every variant once, at the shared one."""
+        primary = {key: values for key, values in self.primary.items() if key != RATE}
+        return self.model_copy(update={"tuned": None, "primary": primary})
 
     def _check_random_labels(self, variants: tuple[Variant, ...], where: str) -> None:
         if self.random_label_seeds > self.seeds:
@@ -158,6 +196,11 @@ class SettingSpec(Spec):
                 raise InputError(
                     f"{where}: random_label_seeds = {self.random_label_seeds} must be 0: {variant.label or 'base'} {why}"
                 )
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values of params are the same; true is not 1."""
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
 def _name(key: str, value: Any, spec: RunSpec, measures: dict[str, Measure]) -> Name:

@@ -4,7 +4,7 @@ from trajreg.columns import Column, Columns
 
 TRAINING_COLUMNS = Columns(
     summary=(
-        Column("epochs_to_loss", "epochs to a training loss", claimable=True, first_below="train_loss"),
+        Column("steps_to_loss", "steps to a training loss", claimable=True, first_below="loss"),
         Column("final_train_loss", "final train loss", claimable=True, compared=True, shown=True),
         Column("final_train_accuracy", "train accuracy"),
         Column("final_test_loss", "final test loss", claimable=True),

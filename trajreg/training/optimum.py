@@ -11,14 +11,26 @@ from trajreg.training.streams import generator
 from trajreg.training.tasks import sample_losses
 
 
-def endpoint_losses(session: Session) -> np.ndarray:
+def endpoint_losses(session: Session, every: int = 1) -> np.ndarray:
     """(T,) ℓ_{ξ_t}(θ_T) of a finished training: T forward passes in train mode.
 
     ξ_t is the mini-batch with its dropout mask. Nothing but training's forward passes draws from the two streams, so that from
     their start the passes at θ_T meet the same mini-batches and the same masks. Exact under batch norm as well.
+
+    Only epochs 1, 1 + every, … are passed, the others are NaN; with more than 1 the mini-batches are the same, the masks are not.
     """
     with _from_the_start(session):
-        return np.concatenate([session.losses_here() for _ in range(session.spec.num_epochs)])
+        return np.concatenate(
+            [_losses_of_epoch(session, number % every == 0) for number in range(session.spec.num_epochs)]
+        )
+
+
+def _losses_of_epoch(session: Session, wanted: bool) -> np.ndarray:
+    """Of the next epoch's mini-batches; NaN where they are not wanted, and the order goes on all the same."""
+    if wanted:
+        return session.losses_here()
+    session.indices()
+    return np.full(session.steps_per_epoch, np.nan)
 
 
 def endpoint_eval_losses(session: Session) -> np.ndarray:

@@ -50,6 +50,7 @@ class TrainSpec(RunSpec):
     the mean squared error. after_step: what is done to the weights after each step of the optimiser, in this order.
     batch_size: None is the full batch. An epoch is a new permutation of the training data cut into full batches; the remainder, different
     samples each epoch, is left out so that every step has the same batch size. A full batch is taken as it is.
+    replacement: each mini-batch is drawn from all training data instead, with replacement; an epoch has as many steps as without.
     num_epochs: how long. evaluate_every: the test set is evaluated after so many epochs, and after the last.
     seed: of initial weights, order of the mini-batches and dropout; a figure counts it up by itself. device: where it runs.
     """
@@ -65,10 +66,17 @@ class TrainSpec(RunSpec):
     task: Literal["classification", "segmentation", "regression", "one_hot_mse"] | None = None
     after_step: Annotated[tuple[AnyAfterStep, ...], Strict(False)] = ()
     batch_size: Annotated[int, Field(ge=1)] | None = None
+    replacement: Annotated[bool, Titles({False: "without replacement", True: "with replacement"})] = False
     num_epochs: Annotated[int, Field(ge=1)]
     evaluate_every: Annotated[int, Field(ge=1)] = 1
     seed: Annotated[int, Field(ge=0)] = 0
     device: Literal["cpu", "cuda"] = "cpu"
+
+    @model_validator(mode="after")
+    def _replacement_is_of_batches(self) -> Self:
+        if self.replacement and self.batch_size is None:
+            raise ValueError("replacement needs a batch_size: a full batch is taken as it is")
+        return self
 
     def identity(self) -> dict[str, Any]:
         """What decides its numbers, as plain data: keys that have their default are left out, and so is the path of an archive."""
@@ -94,8 +102,9 @@ class TrainSpec(RunSpec):
         lacking = () if self.model.dense else MEAN_IOU
         return TRAINING_COLUMNS.without(lacking if isinstance(self.data, LabelledSpec) else (*lacking, *ACCURACIES))
 
-    def on_random_labels(self) -> Self | None:
-        """The same on random labels; None where the data has none to shuffle, or has them shuffled already."""
+    def on_random_labels(self, deal: int = 0) -> Self | None:
+        """The same on random labels (`LabelledSpec.deal`); None where the data has none to shuffle, or has them shuffled already."""
         if not isinstance(self.data, LabelledSpec) or self.data.shuffle_targets:
             return None
-        return self.model_copy(update={"data": self.data.model_copy(update={"shuffle_targets": True})})
+        dealt = self.data.model_copy(update={"shuffle_targets": True, "deal": deal})
+        return self.model_copy(update={"data": dealt})

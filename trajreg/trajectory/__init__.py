@@ -10,6 +10,7 @@
 - `sketch`, `projection`, `sketched`: a random projection of every update, the map, and what follows; unbiased, with standard errors, exact
   for epoch sums
 - `towards`: distances towards a θ_T that is known, while epochs are run once more (`replay`); exact, no iterates
+- `kept_path`: a path as `store` or `sketch` kept it, for the structure function of any stretch
 - `tables`: what is kept of a trajectory: γ by step, by epoch and over the run
 - `flat`, `recent`, `boundaries`, `distances`: θ as one vector, the latest iterates reduced a block at a time, those at the
   ends of epochs, and what all estimators hand over

@@ -17,7 +17,8 @@ class Distances:
     update_sq: (T,) ‖θ_t − θ_{t+1}‖².
     inner: (T,) ⟨θ_t − θ_T, θ_t − θ_{t+1}⟩, or None where only epoch boundaries are known.
     inner_stderr, distance_sq_stderr: (T,) standard errors of `inner` and of `distance_sq[:T]`, for an estimator that is not exact;
-        else None. inner_distance_cov (T,) is the covariance of their errors. `update_sq` is always exact.
+        else None. inner_distance_cov (T,) is the covariance of their errors, inner_next_cov (T,) that of the errors of `inner` and of
+        ‖θ_{t+1} − θ_T‖². `update_sq` is always exact.
     """
 
     distance_sq: np.ndarray
@@ -26,6 +27,7 @@ class Distances:
     inner_stderr: np.ndarray | None = None
     distance_sq_stderr: np.ndarray | None = None
     inner_distance_cov: np.ndarray | None = None
+    inner_next_cov: np.ndarray | None = None
 
 
 def squared_lengths(vector: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:

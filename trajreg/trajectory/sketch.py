@@ -85,6 +85,13 @@ class Sketch:
             start += width
         return _together(groups, update_sq.numpy())
 
+    def sketches(self) -> tuple[np.ndarray, float]:
+        """(T, k) the sketches of all updates between the iterates kept, and the projection's factor c; of one parameter group."""
+        self._recent.flush()
+        self._move_rows()
+        (projection,) = self._projections
+        return torch.stack(self._rows).numpy(), projection.collision
+
     def state(self) -> dict[str, Any]:
         """The sketches and snapshots so far, the last iterate, and the length of each step."""
         latest = self._recent.state()
@@ -135,9 +142,9 @@ def sketch_widths(weights: Weights, num_sketch: int) -> list[int]:
 
 def _together(groups: list[Sketched], update_sq: np.ndarray) -> Distances:
     """What is known of each group as the last axis of one, or without that axis where there is one group."""
-    inner, inner_var, distance_sq, distance_var, joint = (
+    inner, inner_var, distance_sq, distance_var, joint, joint_next = (
         np.stack([getattr(group, name) for group in groups], axis=-1)
-        for name in ("inner", "inner_var", "distance_sq", "distance_sq_var", "covariance")
+        for name in ("inner", "inner_var", "distance_sq", "distance_sq_var", "covariance", "covariance_next")
     )
-    arrays = (distance_sq, update_sq, inner, np.sqrt(inner_var), np.sqrt(distance_var), joint)
+    arrays = (distance_sq, update_sq, inner, np.sqrt(inner_var), np.sqrt(distance_var), joint, joint_next)
     return Distances(*(array[..., 0] if len(groups) == 1 else array for array in arrays))

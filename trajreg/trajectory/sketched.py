@@ -28,7 +28,8 @@ class Sketched:
     """Estimates of one parameter group, float64.
 
     distance_sq: (T+1,) ‖θ_t − θ_T‖², at least 0; distance_sq_var (T,) its variance.
-    inner: (T,) ⟨θ_t − θ_T, u_t⟩; inner_var (T,) its variance, covariance (T,) that with distance_sq.
+    inner: (T,) ⟨θ_t − θ_T, u_t⟩; inner_var (T,) its variance, covariance (T,) that with distance_sq, covariance_next (T,) that with
+        the following distance_sq.
     """
 
     distance_sq: np.ndarray
@@ -36,6 +37,7 @@ class Sketched:
     distance_sq_var: np.ndarray
     inner_var: np.ndarray
     covariance: np.ndarray
+    covariance_next: np.ndarray
 
 
 def estimate(
@@ -65,13 +67,14 @@ def estimate(
             parts.append(_pinned(*products, update_sq[chosen], *boundary_sq[number : number + 2]))
         after += updates.sum(0)
     cross, distance_sq, *spreads = torch.cat(parts[::-1], dim=1).numpy()
-    inner_var, distance_var, covariance = collision * np.array(spreads)
+    inner_var, distance_var, covariance, covariance_next = collision * np.array(spreads)
     return Sketched(
         distance_sq=np.append(np.maximum(distance_sq, 0), 0.0),  # an estimate may fall below 0, a square does not
         inner=cross + update_sq.numpy(),
         distance_sq_var=np.maximum(distance_var, 0),
         inner_var=np.maximum(inner_var, 0),
         covariance=covariance,
+        covariance_next=covariance_next,
     )
 
 
@@ -94,14 +97,14 @@ def _later(values: torch.Tensor) -> torch.Tensor:
 def _free(gram: torch.Tensor, ahead_update: torch.Tensor, ahead: torch.Tensor, update_sq: torch.Tensor) -> torch.Tensor:
     """Estimates of a stretch from its sketches alone.
 
-    Args: `_products` and ‖u_t‖² (E,). Returns (5, E): ⟨b_t,u_t⟩, d_t², and, without the factor c, the variances of
-    both and their covariance.
+    Args: `_products` and ‖u_t‖² (E,). Returns (6, E): ⟨b_t,u_t⟩, d_t², and, without the factor c, the variances of
+    both, their covariance, and that of ⟨b_t,u_t⟩ with d_{t+1}² = ‖b_t‖².
     """
     own, cross, ahead_sq = gram.diagonal(), ahead_update.diagonal(), ahead.diagonal()
     distance_sq = ahead_sq + 2 * cross + own
     spread = ahead_sq * update_sq + cross.square()
     joint = 2 * (ahead_sq + cross) * (cross + own)
-    return torch.stack([cross, distance_sq, spread, 2 * distance_sq.square(), joint])
+    return torch.stack([cross, distance_sq, spread, 2 * distance_sq.square(), joint, 2 * ahead_sq * cross])
 
 
 def _pinned(
@@ -129,4 +132,5 @@ def _pinned(
     distance_sq[0] = first_sq
     spread_sq = 4 * to_come.triu().sum(1)
     spread_sq[0] = 0
-    return torch.stack([cross, distance_sq, spread.diagonal(), spread_sq, 2 * to_come.diagonal()])
+    joint, own = 2 * to_come.diagonal(), 2 * spread.diagonal()
+    return torch.stack([cross, distance_sq, spread.diagonal(), spread_sq, joint, joint - own])

@@ -69,7 +69,7 @@ class Store:
         return Distances(squares, updates, inner)
 
     def iterates(self) -> torch.Tensor:
-        """(T+1, P) all iterates, after `finish`."""
+        """(T+1, P) all iterates that were kept, until `close`."""
         return torch.stack([self._row(t) for t in range(self._count)])
 
     def state(self) -> dict[str, Any]:

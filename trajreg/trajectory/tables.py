@@ -11,7 +11,10 @@ from trajreg.trajectory.trajectory import Trajectory
 
 
 class Tables(NamedTuple):
-    """`epochs`: a row an epoch, from 1 on, with the columns of `over_stretches`; `steps`: those of `trajreg.regularity`; `summary`."""
+    """`epochs`: a row an epoch, from 1 on, with the columns of `over_stretches`; `steps`: those of `trajreg.regularity`; `summary`.
+
+    The summary is that of `summarise`, and obeys_epochs: the fraction of epochs whose γ is positive, NaN unless each has one.
+    """
 
     epochs: pd.DataFrame
     steps: pd.DataFrame
@@ -34,7 +37,7 @@ def tables(
     epochs = over_stretches(steps, 1 + steps["step"].to_numpy() // steps_per_epoch)
     summary = summarise(steps, len(trajectory.loss))
     name = trajectory.estimator
-    return Tables(_numbered(epochs.assign(estimator=name)), steps.assign(estimator=name), summary)
+    return _tables(epochs.assign(estimator=name), steps.assign(estimator=name), summary)
 
 
 def _epochwise(trajectory: EpochwiseTrajectory, optimal_loss: np.ndarray | float) -> Tables:
@@ -45,9 +48,11 @@ def _epochwise(trajectory: EpochwiseTrajectory, optimal_loss: np.ndarray | float
         estimator=np.where(epochs.index.isin(watched), trajectory.estimator, "epoch"),
         distance=np.sqrt(known.distance_sq[:-1:per_epoch]),
     )
-    return Tables(_numbered(epochs), known.steps.assign(estimator=trajectory.estimator), known.summarise())
+    return _tables(epochs, known.steps.assign(estimator=trajectory.estimator), known.summarise())
 
 
-def _numbered(epochs: pd.DataFrame) -> pd.DataFrame:
-    """The number of the epoch, the index so far, as the first column."""
-    return epochs.rename_axis("epoch").reset_index()
+def _tables(epochs: pd.DataFrame, steps: pd.DataFrame, summary: dict[str, float]) -> Tables:
+    """With the number of the epoch, the index so far, as the first column, and obeys_epochs."""
+    gamma = epochs["gamma"]
+    obeys = float((gamma > 0).mean()) if gamma.notna().all() else np.nan
+    return Tables(epochs.rename_axis("epoch").reset_index(), steps, summary | {"obeys_epochs": obeys})

@@ -80,34 +80,37 @@ class EpochwiseTrajectory:
     estimator: ClassVar[str] = "replay"
 
     def regularity(self, optimal_loss: float | np.ndarray = 0.0) -> pd.DataFrame:
-        """γ and its companions, the columns of `trajreg.regularity`: one row a step of a watched epoch, none for other steps."""
-        optimal_loss = np.broadcast_to(optimal_loss, self.loss.shape)
-        watched = [self._epoch(one.epoch, one.distances, optimal_loss) for one in self.epochs if one.distances]
-        return pd.concat(watched, ignore_index=True)
+        """γ and its companions, the columns of `trajreg.regularity`: one row a step of a watched epoch, none for other steps.
+
+        cosine_walk, which needs the lengths of all steps to come, is NaN before an epoch that was not watched.
+        """
+        distance_sq, update_sq, inner = self._arrays()
+        table = regularity(
+            distance_sq=distance_sq,
+            update_sq=update_sq,
+            loss=self.loss,
+            lr=self.lr,
+            optimal_loss=np.broadcast_to(optimal_loss, self.loss.shape),
+            inner=inner,
+        )
+        return table[~np.isnan(update_sq)].reset_index(drop=True)
 
     def known(self, optimal_loss: float | np.ndarray = 0.0) -> PartialTable:
         """The same rows, and what is known between them: distances where epochs begin, learning rates and gaps."""
-        distance_sq = np.full(len(self.loss) + 1, np.nan)
-        distance_sq[-1] = 0.0
-        for one in self.epochs:
-            steps = self.steps_of(one.epoch)
-            distance_sq[steps.start] = one.start_sq
-            if one.distances:
-                distance_sq[:-1][steps] = one.distances.distance_sq[:-1]
-        return PartialTable(self.regularity(optimal_loss), distance_sq, self.lr, self.loss - optimal_loss)
+        return PartialTable(self.regularity(optimal_loss), self._arrays()[0], self.lr, self.loss - optimal_loss)
 
     def steps_of(self, epoch: int) -> slice:
         """The steps of this epoch (from 1 on)."""
         return slice((epoch - 1) * self.steps_per_epoch, epoch * self.steps_per_epoch)
 
-    def _epoch(self, epoch: int, known: Distances, optimal_loss: np.ndarray) -> pd.DataFrame:
-        steps = self.steps_of(epoch)
-        table = regularity(
-            distance_sq=known.distance_sq,
-            update_sq=known.update_sq,
-            loss=self.loss[steps],
-            lr=self.lr[steps],
-            optimal_loss=optimal_loss[steps],
-            inner=known.inner,
-        )
-        return table.assign(step=table["step"] + steps.start)
+    def _arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(T+1,) ‖θ_t − θ_T‖², (T,) ‖θ_t − θ_{t+1}‖² and (T,) their inner product; NaN where they were not watched."""
+        distance_sq, update_sq, inner = (np.full(len(self.loss) + last, np.nan) for last in (1, 0, 0))
+        distance_sq[-1] = 0.0
+        for one in self.epochs:
+            steps = self.steps_of(one.epoch)
+            distance_sq[steps.start] = one.start_sq
+            if one.distances and one.distances.inner is not None:
+                distance_sq[:-1][steps] = one.distances.distance_sq[:-1]
+                update_sq[steps], inner[steps] = one.distances.update_sq, one.distances.inner
+        return distance_sq, update_sq, inner
