@@ -9,8 +9,8 @@ from trajreg.studies.run import Run
 from trajreg.studies.tables import columns_of
 
 CAPTION = (
-    "A colour a variant: the line is the median over the seeds, the band runs from the smallest to the largest. Grey bands and dashed "
-    "lines are what chance alone would give, dotted lines another average of the same."
+    "A colour a variant: the line is the median over the seeds, the band runs from the smallest to the largest. Dashed lines, in the "
+    "same colours, are what chance alone would give each variant, dotted lines another average of the same."
 )
 
 

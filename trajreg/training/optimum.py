@@ -39,8 +39,8 @@ def endpoint_eval_losses(session: Session) -> np.ndarray:
     The net is in eval mode, each sample's loss its own, ℓ*_t the mean over the mini-batch (over the pixels that have a class).
     Without batch norm and dropout the same number up to the rounding of float32 (relative 1e-6). With batch norm (running statistics
     in place of the mini-batch's) or dropout (no mask) an APPROXIMATION of ℓ_{ξ_t}(θ_T), and a rough one. Over the 15 epochs of the
-    digits nets with batch norm it costs 0.01 of the training in place of 0.31, and is off by, in the median over steps and three
-    seeds (`benchmarks/endpoint.py`):
+    digits nets with batch norm (as they were before NUMERICS 2) it costs 0.01 of the training in place of 0.31, and is off by, in the
+    median over steps and three seeds (`benchmarks/endpoint.py`):
 
     ResNet-18 (fig02): the gap 8 %, γ 7 % (26 % in the last half), γ of an epoch 8 %, γ of the run 2 %.
     VGG-11 (fig04): the gap 75 %, γ 28 % (35 %), γ of an epoch 22 %, γ of the run 16 %; 42 % of its gaps are not positive (exact: 17 %).
