@@ -5,7 +5,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from trajreg.errors import InputError, nearest_first
+from trajreg.errors import InputError, choices
 
 
 @dataclass(frozen=True)
@@ -101,17 +101,17 @@ class Columns:
         return next((column.title for column in self.summary if column.name == name), name)
 
     def of_summary(self, name: str) -> Column:
-        """The column of the summary with this name; InputError lists those there are."""
+        """The column of the summary with this name; InputError names the nearest of those there are."""
         known = {column.name: column for column in self.summary}
         if name not in known:
-            raise InputError(f"{name!r} is no column of runs, choose from {', '.join(nearest_first(name, known))}")
+            raise InputError(f"{name!r} is no column of runs, choose from {choices(name, known)}")
         return known[name]
 
     def of_epochs(self, name: str) -> Column:
-        """The column of epochs with this name; InputError lists those there are."""
+        """The column of epochs with this name; InputError names the nearest of those there are."""
         known = {column.name: column for column in self.epochs}
         if name not in known:
-            raise InputError(f"{name!r} is no column of epochs, choose from {', '.join(nearest_first(name, known))}")
+            raise InputError(f"{name!r} is no column of epochs, choose from {choices(name, known)}")
         return known[name]
 
 

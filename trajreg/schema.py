@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from trajreg.errors import InputError, nearest, nearest_first
+from trajreg.errors import InputError, nearest, nearest_first, shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +130,7 @@ def parse_as(kind: Any, values: object, where: str) -> Any:
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
-        raise InputError("\n".join(_line(where, problem, kind, values) for problem in error.errors())) from None
+        raise InputError(*(_line(where, problem, kind, values) for problem in error.errors())) from None
 
 
 def _line(where: str, problem: ErrorDetails, spec: Any, values: object) -> str:
@@ -160,7 +160,7 @@ def _line(where: str, problem: ErrorDetails, spec: Any, values: object) -> str:
         return f"{where}: {key} {_unknown(keys[-1], context['options'])} {message}"
     if kind == "value_error" and isinstance(value, dict):
         return f"{where}: {key}: {problem['msg'].removeprefix('Value error, ')}"
-    return f"{where}: {key} = {value!r}: {message}"
+    return f"{where}: {key} = {shown(value)}: {message}"
 
 
 def _unknown(key: str, known: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from trajreg.errors import InputError, nearest_first
+from trajreg.errors import InputError, choices
 from trajreg.models.layers import activation_function, initialise
 from trajreg.models.lsuv import unit_variance
 from trajreg.models.mlp import MLP
@@ -32,7 +32,7 @@ MODELS: dict[str, Callable[[Any, Shape, int], nn.Module]] = {
 def check(spec: ModelSpec) -> None:
     """InputError unless there are a class for this network and its activation function, with its options."""
     if spec.name not in MODELS:
-        known = ", ".join(nearest_first(spec.name, MODELS))
+        known = choices(spec.name, MODELS)
         raise InputError(f"model {spec.name!r} is unknown to trajreg.models.build, which has {known}")
     activation_function(spec.activation)
 

@@ -7,7 +7,7 @@ from importlib import import_module
 import torch
 from torch import nn
 
-from trajreg.errors import InputError, nearest_first
+from trajreg.errors import InputError, choices
 from trajreg.models.spec import FUNCTIONS, ActivationSpec, ConvSpec, name_and_options
 
 ORDER = "weight-norm-act-drop"
@@ -20,7 +20,7 @@ _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm
 def activation_function(spec: str | ActivationSpec) -> nn.Module:
     """The activation function of that name, or of that name and options. Raises InputError when there is none."""
     name, options = (spec, []) if isinstance(spec, str) else (spec.name, spec.model_dump(exclude={"name"}).values())
-    known = ", ".join(nearest_first(name, FUNCTIONS))
+    known = choices(name, FUNCTIONS)
     if name not in FUNCTIONS:
         raise InputError(f"activation {name!r} is unknown to trajreg.models.spec, choose from {known}")
     dotted = FUNCTIONS[name].module

@@ -138,7 +138,7 @@ def _refuse_impossible(todos: list[Todo], anew: bool) -> None:
         except InputError as error:
             problems.append(f"{one.wanted.where}: {error}" if one.wanted.where else str(error))
     if problems:
-        raise InputError("\n".join(dict.fromkeys(problems)))
+        raise InputError(*dict.fromkeys(problems))
 
 
 def _second_pass(todo: Todo) -> bool:

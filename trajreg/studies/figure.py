@@ -185,5 +185,5 @@ class Figure:
     def _checked(self) -> Figure:
         """The figure itself; InputError, a line a problem, for what no claim can be judged by and no panel can show."""
         if found := list(problems(self)):
-            raise InputError("\n".join(found))
+            raise InputError(*found)
         return self

@@ -7,14 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
-from trajreg.errors import InputError, nearest_first
+from trajreg.errors import InputError, choices
 from trajreg.schema import Spec
 from trajreg.studies.figure import Figure
 from trajreg.studies.question import FIGURE_ID, Batteries, QuestionSpec, in_order
 from trajreg.studies.setting import SettingSpec
+from trajreg.studies.yaml_file import read_yaml
 
 BATTERIES = "batteries.yaml"
 PLACES: dict[type[Spec], str] = {QuestionSpec: "params/{}.yaml", SettingSpec: "params/<profile>/{}.yaml"}
@@ -61,7 +59,8 @@ def figure_ids(params: Path, profile: str, figures: list[str] | None = None) -> 
 def is_on_request(params: Path, profile: str, figure: str) -> bool:
     """Whether a figure is made only when it is named."""
     path = params / profile / f"{figure}.yaml"
-    return path.exists() and bool((load_yaml(path, params) or {}).get("on_request"))
+    values = load_yaml(path, params) if path.exists() else None
+    return isinstance(values, dict) and bool(values.get("on_request"))
 
 
 def load_figure(params: Path, profile: str, figure: str) -> Figure:
@@ -107,7 +106,7 @@ def load_question(params: Path, figure: str) -> QuestionSpec:
     for one in question.sources:
         where = f"params/{figure}.yaml: sources"
         if not (params / f"{one}.yaml").exists():
-            raise InputError(f"{where}: {one} is unknown, choose from {', '.join(nearest_first(one, _ids(params)))}")
+            raise InputError(f"{where}: {one} is unknown, choose from {choices(one, _ids(params))}")
         if _question(params, one).sources:
             raise InputError(
                 f"{where}: {one} {'is this figure' if one == figure else 'has sources itself: name those'}"
@@ -123,19 +122,7 @@ def load_batteries(params: Path) -> Batteries:
 
 def load_yaml(path: Path, params: Path) -> Any:
     """Plain Python values of a YAML file in the folder `params`."""
-    try:
-        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{_shown(path, params)} does not exist") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{_shown(path, params)} is not valid YAML: {_why(error)}") from None
-
-
-def _why(error: Exception) -> str:
-    """What the parser found and where, in a line; it adds advice that is not for the writer of the file."""
-    mark = getattr(error, "problem_mark", None)
-    text = getattr(error, "problem", None) or " ".join(str(error).split())
-    return f"{text} (line {mark.line + 1})" if mark else text
+    return read_yaml(path, _shown(path, params))
 
 
 def _question(params: Path, figure: str) -> QuestionSpec:
@@ -162,7 +149,7 @@ def _ids(params: Path, profile: str = "") -> list[str]:
 
 def _check_profile(params: Path, profile: str) -> None:
     if profile not in profiles(params):
-        known = ", ".join(nearest_first(profile, profiles(params)))
+        known = choices(profile, profiles(params))
         raise InputError(f"profile {profile!r} is unknown, choose from {known}")
 
 
@@ -192,7 +179,7 @@ def _in_place(values: Any, kind: type[Spec], figure: str, where: str) -> Any:
     keys = [key for key in values if key in other.model_fields] if isinstance(values, dict) else []
     if keys:
         place = PLACES[other].format(figure)
-        raise InputError("\n".join(f"{where}: {key} belongs in {place}, not here" for key in keys))
+        raise InputError(*(f"{where}: {key} belongs in {place}, not here" for key in keys))
     return values
 
 

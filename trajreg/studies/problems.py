@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from trajreg.columns import Columns
-from trajreg.errors import nearest_first
+from trajreg.errors import choices, shown
 from trajreg.studies.rates import OWN, RATE
 from trajreg.studies.setting import Settings, SettingSpec, Variant, same
 
@@ -29,7 +29,7 @@ def no_variants(variants: Sequence[Variant], settings: Settings) -> Iterator[str
             yield f"{key} is not varied here; what is varied: {', '.join(variants[0].settings) or 'nothing'}"
         elif not any(same(value, one) for one in allowed):
             known = ", ".join(dict.fromkeys(str(one) for one in allowed))
-            yield f"{key} = {value!r} is no variant of this figure, choose from {known}"
+            yield f"{key} = {shown(value)} is no variant of this figure, choose from {known}"
 
 
 def _of_setting(figure: Figure, setting: SettingSpec) -> Iterator[str]:
@@ -40,7 +40,7 @@ def _of_setting(figure: Figure, setting: SettingSpec) -> Iterator[str]:
     reached = [name for name, column in figure.columns.claimable.items() if column.first_below]
     for metric in setting.thresholds:
         if metric not in {*reached, *(claim.metric for claim in figure.claims)}:
-            known = ", ".join(nearest_first(metric, reached))
+            known = choices(metric, reached)
             yield f"thresholds.{metric} is no metric that reaches something, choose from {known}"
     for key, values in setting.primary.items():
         hint = ": python -m trajreg tune chooses rates" if key == RATE else ""
@@ -51,7 +51,7 @@ def _of_question(figure: Figure) -> Iterator[str]:
     known = [column.name for column in figure.columns.epochs]
     for panel in figure.question.panels:
         if panel not in known:
-            yield f"panels: {panel!r} is no column of epochs here, choose from {', '.join(nearest_first(panel, known))}"
+            yield f"panels: {shown(panel)} is no column of epochs here, choose from {choices(panel, known)}"
     ids = [claim.id for claim in figure.claims]
     for twice in dict.fromkeys(one for one in ids if ids.count(one) > 1):
         yield f"two claims are called {twice}: give a contrast or a measure of success another name"
@@ -85,9 +85,9 @@ def _unjudged(figure: Figure, claim: Claim) -> list[str]:
         if any(variant.has(side) for side in (claim.treatment, claim.control)):
             known = _columns_of(variant).claimable
             if claim.metric not in known:
-                offered = ", ".join(nearest_first(claim.metric, known))
+                offered = choices(claim.metric, known)
                 return [
-                    f"claim {claim.id}: metric = {claim.metric!r} cannot be claimed of {variant.label}, choose from {offered}"
+                    f"claim {claim.id}: metric = {shown(claim.metric)} cannot be claimed of {variant.label}, choose from {offered}"
                 ]
     reached = figure.columns.claimable[claim.metric].first_below
     if reached and claim.threshold is None:

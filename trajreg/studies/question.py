@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, Strict, model_validator
 
-from trajreg.errors import InputError, nearest_first
+from trajreg.errors import InputError, choices, shown
 from trajreg.schema import Spec
 
 FIGURE_ID = r"[a-z]+\d+"  # a word and a number: fig04, table1
@@ -49,7 +49,7 @@ class Success(Spec):
             self.sentence("", "", 0.0)
         except (KeyError, IndexError, ValueError):
             raise ValueError(
-                f"text = {self.text!r} may hold {{treatment}}, {{control}} and {{threshold}} only"
+                f"text = {shown(self.text)} may hold {{treatment}}, {{control}} and {{threshold}} only"
             ) from None
         return self
 
@@ -70,16 +70,16 @@ class Batteries(Spec):
         for battery, names in self.batteries.items():
             for name in names:
                 if name not in self.success:
-                    known = ", ".join(nearest_first(name, self.success))
-                    raise ValueError(f"batteries.{battery}: {name!r} is no measure of success, choose from {known}")
+                    known = choices(name, self.success)
+                    raise ValueError(f"batteries.{battery}: {shown(name)} is no measure of success, choose from {known}")
         return self
 
     def named(self, battery: str | tuple[str, ...], own: dict[str, Success], where: str) -> dict[str, Success]:
         """The measures of success of a battery, or of a list of names, in order; a figure's `own` ones count before those here."""
         if isinstance(battery, str) and battery not in self.batteries:
-            known = ", ".join(nearest_first(battery, self.batteries))
+            known = choices(battery, self.batteries)
             raise InputError(
-                f"{where}: battery = {battery!r} is unknown, choose from {known}, or list measures of success"
+                f"{where}: battery = {shown(battery)} is unknown, choose from {known}, or list measures of success"
             )
         if both := [name for name in own if name in self.success]:
             raise InputError(
@@ -89,8 +89,8 @@ class Batteries(Spec):
         names = self.batteries[battery] if isinstance(battery, str) else battery
         for name in names:
             if name not in known_here:
-                known = ", ".join(nearest_first(name, known_here))
-                raise InputError(f"{where}: battery: {name!r} is no measure of success, choose from {known}")
+                known = choices(name, known_here)
+                raise InputError(f"{where}: battery: {shown(name)} is no measure of success, choose from {known}")
         return {name: known_here[name] for name in names}
 
 

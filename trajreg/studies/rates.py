@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, Strict, model_validator
 
-from trajreg.errors import InputError, nearest_first
+from trajreg.errors import InputError, choices, shown
 from trajreg.run_spec import RunSpec
 from trajreg.schema import Spec
 from trajreg.studies.names import Name
@@ -48,8 +48,8 @@ class TunedSpec(Spec):
             )
         for name, rate in self.best.items():
             if name not in labels:
-                known = "; ".join(nearest_first(name, labels))
-                raise InputError(f"{where}: tuned.best: {name!r} is no variant, choose from {known}")
+                known = choices(name, labels, "; ")
+                raise InputError(f"{where}: tuned.best: {shown(name)} is no variant, choose from {known}")
             if rate not in self.grid:
                 grid = ", ".join(f"{one:g}" for one in self.grid)
                 raise InputError(

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
-from trajreg.errors import InputError, nearest_first
+from trajreg.errors import InputError, choices, shortened, shown
 from trajreg.measures.catalogue import MEASURES
 from trajreg.measures.measure import Measure
 from trajreg.run_spec import RunSpec
@@ -120,17 +120,17 @@ class SettingSpec(Spec):
                 yield ({} if name is None else {VARIANT: name}) | dict(zip(self.vary, values, strict=True))
 
     def _variant(self, settings: Settings, where: str) -> Variant:
-        here = ", ".join(f"{key} = {value}" for key, value in settings.items()) or "base"
+        here = ", ".join(f"{key} = {shortened(str(value))}" for key, value in settings.items()) or "base"
         values = self._values(settings, f"{where}: {here}")
         kind, measures = values.pop("kind", TRAINING), values.pop("measures")
         where = f"{where}: {here}"
         if kind not in [*KINDS]:  # a list, for what YAML gives may not be hashable
-            raise InputError(f"{where}: base.kind = {kind!r} is unknown, choose from {', '.join(KINDS)}")
+            raise InputError(f"{where}: base.kind = {shown(kind)} is unknown, choose from {', '.join(KINDS)}")
         spec = KINDS[kind].parse(values, where)
         if measures and not spec.MEASURABLE:
-            raise InputError(f"{where}: measures must be empty: a run of kind {kind!r} is not watched by any")
+            raise InputError(f"{where}: measures must be empty: a run of kind {shown(kind)} is not watched by any")
         if self.keep_snapshots and not spec.MEASURABLE:
-            raise InputError(f"{where}: keep_snapshots must be null: a run of kind {kind!r} has none")
+            raise InputError(f"{where}: keep_snapshots must be null: a run of kind {shown(kind)} has none")
         parsed = _parsed(measures, spec, where)
         return Variant(
             settings, {key: _name(key, value, spec, parsed) for key, value in settings.items()}, spec, parsed
@@ -146,7 +146,7 @@ class SettingSpec(Spec):
             for part in path:
                 place = place.setdefault(part, {})
                 if not isinstance(place, dict):
-                    raise InputError(f"{where}: {dotted} does not name a key of a run: {part} = {place!r} has no keys")
+                    raise InputError(f"{where}: {dotted} does not name a key of a run: {part} = {shown(place)} has no keys")
             place[last] = copy.deepcopy(value)
         return values
 
@@ -216,11 +216,11 @@ def _refuse_twice(variants: tuple[Variant, ...], where: str) -> None:
         if one.spec == other.spec and one.measures == other.measures:
             raise InputError(f"{where}: {_shown(one)} and {_shown(other)} are the same: leave one of them out")
         if one.label == other.label:
-            raise InputError(f"{where}: {_shown(one)} and {_shown(other)} are both called {one.label!r}")
+            raise InputError(f"{where}: {_shown(one)} and {_shown(other)} are both called {shown(one.label)}")
 
 
 def _shown(variant: Variant) -> str:
-    return ", ".join(f"{key} = {value!r}" for key, value in variant.settings.items())
+    return ", ".join(f"{key} = {shown(value)}" for key, value in variant.settings.items())
 
 
 def _parsed(measures: dict[str, Any], spec: RunSpec, where: str) -> dict[str, Measure]:
@@ -228,7 +228,7 @@ def _parsed(measures: dict[str, Any], spec: RunSpec, where: str) -> dict[str, Me
     found = {}
     for name, options in measures.items():
         if name not in MEASURES:
-            known = ", ".join(nearest_first(name, MEASURES))
+            known = choices(name, MEASURES)
             raise InputError(f"{where}: measures.{name} is unknown, choose from {known}")
         found[name] = MEASURES[name].parse(options, f"{where}: measures.{name}")
         found[name].check(spec, f"{where}: measures.{name}")
