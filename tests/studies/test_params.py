@@ -177,3 +177,115 @@ def test_what_is_made_on_request_is_left_out_unless_it_is_named(params):
 def test_digits_has_enough_seeds_for_a_verdict():
     for figure in figure_ids(ROOT / "params", "digits"):
         assert load_yaml(ROOT / "params" / "digits" / f"{figure}.yaml", ROOT / "params")["seeds"] >= 5
+
+
+BOMB = "b0: &b0 [x, x, x, x]\n" + "".join(f"b{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 9)}]\n" for n in range(1, 30))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (BOMB, r": its aliases stand for more than 50,000 characters: write out what is needed \(line \d\)"),
+        ("a: &a [*a]", r": the alias \*a stands within what it stands for: .* \(line 1\)"),
+        ("a: *b", r": the alias \*b has no anchor &b before it \(line 1\)"),
+        ("a: &a 1\nb: &a 2", r": the anchor &a is there twice: give one of them another name \(line 2\)"),
+        ("[" * 9000, r": more than 32 lists and mappings within each other: params need a few \(line 1\)"),
+        ("\n".join(" " * depth + "a:" for depth in range(300)), r": more than 32 lists .* \(line 33\)"),
+        ("b0: &b0 x\n" + "".join(f"b{n}: &b{n} [*b{n - 1}]\n" for n in range(1, 99)), r": more than 32 lists .* \(line 33\)"),
+        ("x" * 60_000, r" has 60,000 bytes; a params file has at most 50,000"),
+        ("%YAML 1.1\n---\na: 1", r": the directive '%YAML 1.1': params are YAML 1.2, leave it out \(line 1\)"),
+        ("# mine\n%YAML 3.0\n---\na: 1", r": the directive '%YAML 3.0': params are YAML 1.2, leave it out \(line 2\)"),
+        ("%YML 1.2\n---\na: 1", r": the directive '%YML 1.2': params are YAML 1.2, leave it out \(line 1\)"),
+        ("a: 1\n---\nb: 2", r": a second document begins here: one a file \(line 2\)"),
+        ("seeds: 5".encode("utf-16"), r" is not UTF-8 \(byte 1\): save it as UTF-8"),
+        ("\na: é".encode("latin-1"), r" is not UTF-8 \(byte 5\): save it as UTF-8"),
+        ("seeds: 5".encode("utf-16-le"), r" is not valid YAML: the character '\\x00' \(line 1\): save it as UTF-8 .*"),
+        ("a: 1\nb: \0", r" is not valid YAML: the character '\\x00' \(line 2\): .*"),
+        ("a: 1\n\tb: 1", r" is not valid YAML: found character '\\t' .*: indent with spaces \(line 2\)"),
+        ("a: !!python/object:os.system {}", r": the tag !!python/object:os.system: params are plain .* \(line 1\)"),
+        ("a: !foo 1", r": the tag !foo: params are plain .* \(line 1\)"),
+        ("1: x", r": the key 1 must be text: write it in quotes \(line 1\)"),
+        ("null: x", r": the key null must be text: write it in quotes \(line 1\)"),
+        ("[a]: x", r": a key must be text \(line 1\)"),
+        ("{a: b}: x", r": a key must be text \(line 1\)"),
+        (".".join("a" * 500) + ": x", r": a key has 999 characters, at most 200 \(line 1\)"),
+        ("a: 0x" + "f" * 5000, r": a number of 5,002 characters, at most 100: .* \(line 1\)"),
+        ("a: 2020-13-01", r": '2020-13-01' is neither a number nor text: write it in quotes \(line 1\)"),
+        ('a: "\\ud800"', r": '\\ud800' is no text: half of a pair of surrogates \(line 1\)"),
+        ("<<: 1", r" is not valid YAML: .* \(line 1\)"),
+    ],
+)  # fmt: skip
+def test_what_is_no_small_tree_of_plain_values_is_refused_in_a_line(params, content, message):
+    (params / "mine" / "fig04.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(InputError, match=f"^params/mine/fig04.yaml{message}$"):
+        load_figure(params, "mine", "fig04")
+
+
+def test_harmless_yaml_loads(params):
+    path = params / "mine" / "fig04.yaml"
+    text = path.read_text().replace("seeds: 5", "seeds: &five 5\nother_seeds: *five")
+    path.write_bytes(b"\xef\xbb\xbf# mine\n%YAML 1.2\n---\n" + text.encode() + b"...\n")
+    assert load_figure(params, "mine", "fig04").setting.other_seeds == 5
+
+
+def test_aliases_and_merged_keys_are_what_they_stand_for(params):
+    (params / "mine" / "fig04.yaml").write_text(
+        "base: &base {data: {name: digits10}, model: {name: vgg11}, optimizer: {name: sgd, lr: 0.1}, num_epochs: 3}\n"
+        "measures: {regularity: {}}\nvary: {model.norm: [batch, none]}\nseeds: 5\n"
+        "variants: {all: *base, longer: {<<: *base, num_epochs: 4}}\n"
+    )
+    variants = load_figure(params, "mine", "fig04").variants
+    assert [one.spec.num_epochs for one in variants] == [3, 3, 4, 4]
+
+
+def test_what_is_no_readable_file_is_named(params):
+    path = params / "mine" / "fig04.yaml"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(InputError, match=r"^params/mine/fig04.yaml is no file$"):
+        load_figure(params, "mine", "fig04")
+    path.rmdir()
+    path.symlink_to(path.name)
+    with pytest.raises(InputError, match=r"^params/mine/fig04.yaml cannot be read: "):
+        load_figure(params, "mine", "fig04")
+    with pytest.raises(InputError, match="nowhere is no folder: it should hold the params files"):
+        figure_ids(params / "nowhere", "mine")
+
+
+@pytest.mark.parametrize("content", ["[on_request]", "text", "on_request: [1]"])
+def test_a_setting_that_is_no_mapping_is_named_where_it_is_read(params, content):
+    (params / "mine" / "fig04.yaml").write_text(content)
+    with pytest.raises(InputError, match=r"^params/mine/fig04.yaml: "):
+        load_all(params)
+
+
+def test_a_refusal_is_a_few_short_lines(params):
+    many = {f"k{number}": 1 for number in range(20)} | {"seeds": "x\n" * 9999}
+    write(params / "mine" / "fig04.yaml", SETTING | many)
+    with pytest.raises(InputError) as refusal:
+        load_figure(params, "mine", "fig04")
+    *lines, last = str(refusal.value).split("\n")
+    assert last == "… and 16 more problems"
+    assert lines[0].startswith(r"params/mine/fig04.yaml: seeds = 'x\nx\n")
+    assert lines[0].endswith("input should be a valid integer")
+    assert len(lines) == 5
+    assert max(map(len, lines)) < 250
+
+
+def test_a_grid_of_more_variants_than_a_figure_shows_is_refused(params):
+    vary = {f"model.a{number}": list(range(10)) for number in range(9)}
+    write(params / "mine" / "fig04.yaml", SETTING | {"vary": vary})
+    with pytest.raises(InputError, match=r"mine/fig04.yaml: vary gives 1,000,000,000 variants, at most 500 can be"):
+        load_figure(params, "mine", "fig04")
+
+
+@pytest.mark.parametrize(
+    "field", ["{treatment:>999999999}", "{treatment.__class__}", "{control!r}", "{}", "{threshold"]
+)
+def test_a_statement_holds_names_only(params, field):
+    success = BATTERIES["success"]["gamma"] | {"text": f"γ of {field}"}
+    write(params / "batteries.yaml", BATTERIES | {"success": BATTERIES["success"] | {"gamma": success}})
+    with pytest.raises(
+        InputError, match=r"success.gamma: text = .* may hold {treatment}, {control} and {threshold} only"
+    ):
+        load_figure(params, "mine", "fig04")

@@ -13,7 +13,16 @@ from trajreg.errors import InputError
 from trajreg.studies.params import figure_ids, load_figure
 
 PARAMS = Path(__file__).resolve().parents[2] / "params"
-FILES = ["batteries.yaml", "fig02.yaml", "fig04.yaml", "sampling1.yaml", "digits/fig03.yaml", "smoke/fig02.yaml", "smoke/rates1.yaml", "smoke/sampling1.yaml"]
+FILES = [
+    "batteries.yaml",
+    "fig02.yaml",
+    "fig04.yaml",
+    "sampling1.yaml",
+    "digits/fig03.yaml",
+    "smoke/fig02.yaml",
+    "smoke/rates1.yaml",
+    "smoke/sampling1.yaml",
+]
 A_FILE = 40
 
 

@@ -20,6 +20,8 @@ PLACES: dict[type[Spec], str] = {QuestionSpec: "params/{}.yaml", SettingSpec: "p
 
 def profiles(params: Path) -> list[str]:
     """The profiles there are: the folders of `params`."""
+    if not params.is_dir():
+        raise InputError(f"{params} is no folder: it should hold the params files")
     return sorted(
         one.name for one in params.iterdir() if one.is_dir() and not one.name.startswith(".")
     )  # not an editor's
@@ -58,9 +60,7 @@ def figure_ids(params: Path, profile: str, figures: list[str] | None = None) -> 
 
 def is_on_request(params: Path, profile: str, figure: str) -> bool:
     """Whether a figure is made only when it is named."""
-    path = params / profile / f"{figure}.yaml"
-    values = load_yaml(path, params) if path.exists() else None
-    return isinstance(values, dict) and bool(values.get("on_request"))
+    return (params / profile / f"{figure}.yaml").exists() and load_setting(params, profile, figure).on_request
 
 
 def load_figure(params: Path, profile: str, figure: str) -> Figure:

@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Self
@@ -19,6 +20,7 @@ from trajreg.studies.rates import RATE, TunedSpec
 
 TRAINING = "training"  # the kind of run where a setting names none
 RANDOM_LABELS = "data.shuffle_targets"  # the key that tells a run on random labels from its variant
+MAX_VARIANTS = 500  # of a figure
 VARIANT = "variant"  # the key under which a named variant's name stands among its settings
 
 Settings = dict[str, Any]  # varied key → value
@@ -101,6 +103,9 @@ class SettingSpec(Spec):
         Raises InputError, naming `where`, the variant and the key, for what cannot be made, and where two are the same.
         """
         self._check_keys(where)
+        num_variants = max(1, len(self.variants)) * math.prod(map(len, self.vary.values()))
+        if num_variants > MAX_VARIANTS:
+            raise InputError(f"{where}: vary gives {num_variants:,} variants, at most {MAX_VARIANTS:,} can be shown")
         variants = tuple(self._variant(settings, where) for settings in self._cells())
         _refuse_twice(variants, where)
         if self.tuned:
@@ -146,7 +151,9 @@ class SettingSpec(Spec):
             for part in path:
                 place = place.setdefault(part, {})
                 if not isinstance(place, dict):
-                    raise InputError(f"{where}: {dotted} does not name a key of a run: {part} = {shown(place)} has no keys")
+                    raise InputError(
+                        f"{where}: {dotted} does not name a key of a run: {part} = {shown(place)} has no keys"
+                    )
             place[last] = copy.deepcopy(value)
         return values
 

@@ -1,4 +1,4 @@
-"""Plain values of a YAML 1.2 file. What is no small tree of them is refused before any is made: aliases can stand for billions of values."""
+"""Plain values of a YAML 1.2 file. What is no small tree is refused before any is made: aliases can stand for billions."""
 
 import re
 from collections.abc import Iterator
@@ -26,8 +26,7 @@ MAX_SIZE = 50_000  # characters of a file, and of its values when each alias is 
 MAX_DEPTH = 32  # lists and mappings within each other
 MAX_KEY = 200  # characters of a key
 MAX_DIGITS = 100  # of a number
-TEXT, MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
-NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+TEXT, NUMBERS, OTHERS = ("str", "merge"), ("int", "float"), ("bool", "null")  # what a value may be; merge is the key <<
 
 
 def read_yaml(path: Path, where: str) -> Any:
@@ -75,7 +74,7 @@ def _refusals(text: str) -> Iterator[str]:
     """Why the values of a file are not to be made; it need not go on after the first reason, which bounds all work so far."""
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith("%") and not re.fullmatch(r"%YAML\s+1\.2\s*(#.*)?", line):
-            yield f"the directive {shown(line)} is not known: params are YAML 1.2, leave it out (line {number})"
+            yield f"the directive {shown(line)}: params are YAML 1.2, leave it out (line {number})"
         elif line.strip() and not line.startswith(("#", "%")):
             break  # a directive stands before everything else
     yaml = YAML(typ="safe", pure=True)
@@ -87,7 +86,7 @@ def _refusals(text: str) -> Iterator[str]:
 
 @dataclass
 class _Node:
-    """A list, a mapping or a scalar. size: of its characters and parts, aliases written out. height: collections within each other in it."""
+    """A list, a mapping or a scalar. size: its characters and parts, aliases written out. height: the collections within each other."""
 
     anchor: str | None = None
     is_mapping: bool = False
@@ -103,7 +102,7 @@ class _Scan:
     yaml: YAML
     documents: int = 0
     under_way: list[_Node] = field(default_factory=list)
-    anchors: set[str] = field(default_factory=set)
+    anchors: set[str | None] = field(default_factory=set)
     anchored: dict[str, _Node] = field(default_factory=dict)
 
     def refusal(self, event: Event) -> str | None:
@@ -115,10 +114,12 @@ class _Scan:
             return self._closed(self.under_way.pop())
         if not isinstance(event, AliasEvent | ScalarEvent | CollectionStartEvent):
             return None
-        if reason := self._bad_key(event) or self._bad_names(event):
+        if reason := self._bad_key(event):
             return reason
         if isinstance(event, AliasEvent):
             return self._alias(event.anchor)
+        if reason := self._bad_names(event):
+            return reason
         if isinstance(event, ScalarEvent):
             return self._scalar(event) or self._closed(_Node(event.anchor, size=1 + len(event.value)))
         self.under_way.append(_Node(event.anchor, isinstance(event, MappingStartEvent), height=1))
@@ -132,18 +133,18 @@ class _Scan:
             return None
         if not isinstance(event, ScalarEvent):
             return "a key must be text"
-        if self._tag(event) not in (TEXT, MERGE):
+        if self._kind(event) not in TEXT:
             return f"the key {event.value or 'null'} must be text: write it in quotes"
         return f"a key has {len(event.value)} characters, at most {MAX_KEY}" if len(event.value) > MAX_KEY else None
 
-    def _bad_names(self, event: Event) -> str | None:
+    def _bad_names(self, event: ScalarEvent | CollectionStartEvent) -> str | None:
         """Tags and anchors that are not to be there."""
-        if not isinstance(event, AliasEvent) and event.tag:
-            return f"the tag {event.tag}: params are plain text, numbers, lists and mappings, leave it out"
-        if not isinstance(event, AliasEvent) and event.anchor:
-            if event.anchor in self.anchors:
-                return f"the anchor &{event.anchor} is there twice: give one of them another name"
-            self.anchors.add(event.anchor)
+        if event.tag:
+            tag = str(event.tag).replace("tag:yaml.org,2002:", "!!")
+            return f"the tag {tag}: params are plain text, numbers, lists and mappings, leave it out"
+        if event.anchor and event.anchor in self.anchors:
+            return f"the anchor &{event.anchor} is there twice: give one of them another name"
+        self.anchors.add(event.anchor)
         return None
 
     def _alias(self, name: str) -> str | None:
@@ -155,7 +156,10 @@ class _Scan:
         return self._too_deep(node.height) or self._closed(_Node(None, size=node.size, height=node.height))
 
     def _scalar(self, event: ScalarEvent) -> str | None:
-        if self._tag(event) in NUMBERS and len(event.value) > MAX_DIGITS:
+        kind = self._kind(event)
+        if kind not in TEXT + NUMBERS + OTHERS:  # a date, say
+            return f"{shown(event.value)} is neither a number nor text: write it in quotes"
+        if kind in NUMBERS and len(event.value) > MAX_DIGITS:
             return f"a number of {len(event.value):,} characters, at most {MAX_DIGITS}: as 1e-3, or in quotes if it is text"
         try:
             event.value.encode()
@@ -163,8 +167,8 @@ class _Scan:
             return f"{shown(event.value)} is no text: half of a pair of surrogates"
         return None
 
-    def _tag(self, event: ScalarEvent) -> str:
-        return str(self.yaml.resolver.resolve(ScalarNode, event.value, event.implicit))
+    def _kind(self, event: ScalarEvent) -> str:
+        return str(self.yaml.resolver.resolve(ScalarNode, event.value, event.implicit)).rpartition(":")[2]
 
     def _too_deep(self, height: int) -> str | None:
         if len(self.under_way) + height > MAX_DEPTH:
