@@ -106,7 +106,7 @@ def _tree(text: str, rng: Random) -> str:
                         ["seeds", "name", "kind", "measures.x", "data.name", "a..b", "x" * 150, ".".join("a" * 90)]
                     )
                 ] = owner.pop(key)
-    return json.dumps(values, ensure_ascii=False, default=str)  # JSON is YAML
+    return json.dumps(values, ensure_ascii=False, default=str, skipkeys=True)  # JSON is YAML
 
 
 def _places(values: object) -> Iterator[tuple[dict | list, object]]:

@@ -33,7 +33,7 @@ def test_a_mutated_file_loads_or_is_refused(name, tmp_path):
     figure = "fig04" if name == "batteries.yaml" else Path(name).stem
     for content in itertools.islice(mutations((PARAMS / name).read_text(encoding="utf-8"), Random(name)), A_FILE):
         (params / name).write_bytes(content)
-        begin = time.perf_counter()
+        begin = time.process_time()
         try:
             load_figure(params, profile, figure)
             figure_ids(params, profile)
@@ -41,4 +41,4 @@ def test_a_mutated_file_loads_or_is_refused(name, tmp_path):
             lines = str(error).split("\n")
             assert len(lines) <= 10
             assert all(line.isprintable() and len(line) < 400 for line in lines), content
-        assert time.perf_counter() - begin < 2, content
+        assert time.process_time() - begin < 2, content

@@ -1,7 +1,11 @@
 """Every mistake in a loop that can be seen is refused, and the message names the parameter or the step."""
 
+import copy
+import pickle
 import re
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -130,6 +134,138 @@ def test_learning_rates_that_fit_no_group(lr, message):
     groups = [{"params": [nn.Parameter(torch.ones(2))]}, {"params": [nn.Parameter(torch.ones(3))]}]
     recorder = trajreg.TrajectoryRecorder(groups)
     refused(lambda: take(recorder, lr=lr), re.escape(message))
+
+
+ONE_RATE = [
+    0.5, np.float32(0.5), np.array(0.5), np.array([0.5]), torch.tensor(0.5), torch.tensor([0.5]), torch.tensor(0.5, requires_grad=True),
+]  # fmt: skip
+RATES = [
+    [0.5, 2], (0.5, 2.0), np.array([0.5, 2]), torch.tensor([0.5, 2]), torch.tensor([0.5, 2], dtype=torch.bfloat16),
+    [torch.tensor(0.5), torch.tensor([2])], [np.float64(0.5), np.array(2)],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("lr", "expected"), [(lr, [0.5, 0.5]) for lr in ONE_RATE] + [(lr, [0.5, 2]) for lr in RATES])
+def test_learning_rates_as_they_come(lr, expected):
+    groups = [{"params": [nn.Parameter(torch.ones(2))]}, {"params": [nn.Parameter(torch.ones(3))]}]
+    recorder = trajreg.TrajectoryRecorder(groups)
+    take(recorder, lr=lr)
+    assert recorder.finish().lr.tolist() == [expected]
+
+
+SCHEDULER = torch.optim.lr_scheduler.ConstantLR(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1))
+
+
+@pytest.mark.parametrize(
+    ("lr", "message"),
+    [
+        (None, "step 1: lr is None; give a number, or one a group, as [group['lr'] for group in optimizer.param_groups]"),
+        ("0.1", "step 1: lr is '0.1', of type str; give a number"),
+        (b"ab", "step 1: lr is b'ab', of type bytes; give a number"),
+        ({"lr": 0.1}, "step 1: lr is {'lr': 0.1}, of type dict; give a number"),
+        ({0.1, 0.2}, ", of type set; give a number"),
+        (True, "step 1: lr is True, of type bool; give a number"),
+        (0.1j, "step 1: lr is 0.1j, of type complex; give a number"),
+        ((rate for rate in [0.1, 0.2]), ", of type generator; give a number"),
+        (SCHEDULER, ", of type ConstantLR; give its get_last_lr()"),
+        (lambda: 0.1, ", of type function; give a number"),
+        (torch.tensor(0.1j), "step 1: lr is a tensor () torch.complex64 on cpu; give a number"),
+        (torch.tensor(0.1, device="meta"), "step 1: lr is a tensor () torch.float32 on meta; give a number"),
+        (torch.tensor([0.1, 0.2]).to_sparse(), "lr is a tensor (2,) torch.float32 torch.sparse_coo on cpu; give a number"),
+        (torch.tensor(True), "lr is a tensor () torch.bool on cpu; give a number"),
+        (np.array("a"), "step 1: lr is an array () <U1; give a number"),
+        (np.ones((2, 2)), "step 1: lr of group 0 is [1.0, 1.0], of type list; give a number"),
+        (torch.ones(2, 1), "step 1: lr of group 0 is [1.0], of type list; give a number"),
+        ([0.1, [0.1]], "step 1: lr of group 1 is [0.1], of type list; give a number"),
+        ([0.1, None], "step 1: lr of group 1 is None; give a number"),
+        ([0.1, True], "step 1: lr of group 1 is True, of type bool; give a number"),
+        ([0.1, 10**400], "step 1: lr of group 1 is inf, should be finite and at least 0"),
+        (np.array([0.1, np.nan]), "step 1: lr of group 1 is nan, should be finite and at least 0"),
+        (torch.tensor([-1.0, 0.1]), "step 1: lr of group 0 is -1.0, should be finite and at least 0"),
+        (np.ones(3), "lr has 3 values, the parameters 2 groups; give one a group, or a number"),
+        ([], "lr has 0 values, the parameters 2 groups; give one a group, or a number"),
+    ],
+    ids=lambda value: str(value)[:40] if isinstance(value, str) else type(value).__name__,
+)  # fmt: skip
+def test_what_is_no_learning_rate_is_named(lr, message):
+    groups = [{"params": [nn.Parameter(torch.ones(2))]}, {"params": [nn.Parameter(torch.ones(3))]}]
+    recorder = trajreg.TrajectoryRecorder(groups)
+    take(recorder)
+    refused(lambda: take(recorder, lr=lr), re.escape(message))
+    take(recorder)
+    assert len(recorder.finish().loss) == 2
+
+
+LOSSES = [
+    0.5, 1, np.float32(0.5), np.float64(0.5), np.int64(1), np.array(0.5), torch.tensor(0.5), torch.tensor([0.5]), torch.tensor([[0.5]]),
+    torch.tensor(0.5, dtype=torch.bfloat16), torch.tensor(0.5, dtype=torch.float64),
+]  # fmt: skip
+
+
+def test_losses_as_they_come():
+    recorder = trajreg.TrajectoryRecorder([nn.Parameter(torch.ones(3))])
+    for loss in LOSSES:
+        take(recorder, loss)
+    take(recorder, torch.tensor(0.5, requires_grad=True))
+    assert recorder.finish().loss.tolist() == [*(float(loss) for loss in LOSSES), 0.5]
+
+
+def test_a_loss_that_is_a_number_keeps_its_digits():
+    recorder = trajreg.TrajectoryRecorder([nn.Parameter(torch.ones(3))])
+    for loss in (0.1, torch.tensor(0.1), np.float64(1e-300)):
+        take(recorder, loss)
+    assert recorder.losses().tolist() == [0.1, torch.tensor(0.1).item(), 1e-300]
+
+
+RIGHT = "give the mean over the mini-batch, a scalar tensor of a real floating type or a number"
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (None, f"step 1: loss is None; {RIGHT}"),
+        ("0.5", f"step 1: loss is '0.5', of type str; {RIGHT}"),
+        (True, f"step 1: loss is True, of type bool; {RIGHT}"),
+        (0.5j, f"step 1: loss is 0.5j, of type complex; {RIGHT}"),
+        (torch.tensor(0.5j), f"step 1: loss is a tensor () torch.complex64 on cpu; {RIGHT}"),
+        (torch.tensor(1), f"step 1: loss is a tensor () torch.int64 on cpu; {RIGHT}"),
+        (torch.tensor(True), f"step 1: loss is a tensor () torch.bool on cpu; {RIGHT}"),
+        (torch.tensor(0.5, device="meta"), f"step 1: loss is a tensor () torch.float32 on meta; {RIGHT}"),
+        (torch.tensor([0.5]).to_sparse(), f"step 1: loss is a tensor (1,) torch.float32 torch.sparse_coo on cpu; {RIGHT}"),
+        (torch.ones(2), "step 1: loss must be a scalar, got shape (2,); give the mean over the mini-batch"),
+        (torch.ones(0), "step 1: loss must be a scalar, got shape (0,); give the mean over the mini-batch"),
+        (np.ones(2), "step 1: loss must be a scalar, got shape (2,); give the mean over the mini-batch"),
+        (np.array(1), f"step 1: loss is an array () int64; {RIGHT}"),
+        ([0.5], "step 1: loss is [0.5], of type list; give the loss alone, its first element perhaps"),
+        ((torch.tensor(0.5), torch.ones(3)), ", of type tuple; give the loss alone, its first element perhaps"),
+        ({"loss": 0.5}, "step 1: loss is {'loss': 0.5}, of type dict; give the loss alone, its ['loss'] perhaps"),
+        (SimpleNamespace(loss=torch.tensor(0.5), logits=torch.ones(9)), ", of type SimpleNamespace; give its .loss"),
+        (nn.MSELoss(), f"step 1: loss is MSELoss(), of type MSELoss; {RIGHT}"),
+    ],
+    ids=lambda value: str(value)[:40] if isinstance(value, str) else type(value).__name__,
+)  # fmt: skip
+def test_what_is_no_loss_is_named(loss, message):
+    recorder = trajreg.TrajectoryRecorder([nn.Parameter(torch.ones(3))])
+    take(recorder)
+    refused(lambda: take(recorder, loss), re.escape(message))
+    take(recorder)
+    assert len(recorder.finish().loss) == 2
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_recorder_is_not_copied(duplicate):
+    """A copy would go on measuring the weights of the original."""
+    net = small_net()
+    recorder = trajreg.TrajectoryRecorder(net)
+    take(recorder)
+    refused(
+        lambda: duplicate(recorder), r"cannot be copied .* weights of the original; make a new one .* load_state_dict"
+    )
+    other = trajreg.TrajectoryRecorder(copy.deepcopy(net))
+    other.load_state_dict(recorder.state_dict())
+    take(recorder)
+    take(other)
+    assert recorder.finish().loss.tolist() == other.finish().loss.tolist()
 
 
 def test_states_that_do_not_fit():

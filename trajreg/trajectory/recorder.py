@@ -1,10 +1,9 @@
 """Record the trajectory of anybody's PyTorch training loop."""
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, SupportsIndex
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from trajreg.trajectory.distances import Distances
 from trajreg.trajectory.estimate import Estimate
 from trajreg.trajectory.estimators import Options, make_estimator, room_for, seconds_per_step
 from trajreg.trajectory.parameters import Parameters, Weights
+from trajreg.trajectory.step_input import Loss, Rates, float64, loss_of, rates_of
 from trajreg.trajectory.store import DEFAULT_MEMORY, Store
 from trajreg.trajectory.trajectory import Trajectory
 
@@ -95,6 +95,13 @@ class TrajectoryRecorder:
         self._lr: list[list[float]] = []
         self._finished = self._inside = False
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        """InputError: of copy, deepcopy and pickle."""
+        raise InputError(
+            "a TrajectoryRecorder cannot be copied or pickled: the copy would go on measuring the weights of the original; "
+            "make a new one of the copied model, and give it the recording by load_state_dict(recorder.state_dict())"
+        )
+
     @staticmethod
     def estimate(
         parameters: Parameters,
@@ -115,26 +122,21 @@ class TrajectoryRecorder:
         return Estimate(*room_for(chosen, weights, num_steps), seconds_per_step(chosen, weights))
 
     @contextmanager
-    def step(self, loss: torch.Tensor | float, *, lr: float | Sequence[float]) -> Iterator[None]:
+    def step(self, loss: Loss, *, lr: Rates) -> Iterator[None]:
         """Wrap one update. `loss` is the mini-batch loss at the weights before it, `lr` the learning rate it uses, or one a group.
 
-        A loss that is not finite is refused by `finish`, which names the step: to look at it here would stall a GPU.
+        A loss that is not finite is refused by `finish`, which names the step: to look at it here would stall a GPU (an `lr` on it does).
 
-        Raises InputError when the loss is not a scalar, lr fits no group, the recording was finished, a step is inside another, or a
-        parameter changed its shape, type or device (given a module: was replaced), which is named.
+        Raises InputError when the loss or an lr is no real number, lr fits no group, the recording was finished, a step is inside
+        another, or a parameter changed its shape, type or device (given a module: was replaced), which is named.
         """
         self._refuse_if_closed("step")
-        value = torch.as_tensor(loss).detach()
-        if value.numel() != 1:
-            raise InputError(
-                f"loss must be a scalar, got shape {tuple(value.shape)}; give the mean over the mini-batch"
-            )
-        rates = self._rates(lr)
-        self._weights.refuse_changes(self._kinds, f"step {len(self._lr)}")
+        number, sizes = len(self._lr), self._weights.group_sizes
+        value, rates = loss_of(loss, number), rates_of(lr, len(sizes), number)
+        self._weights.refuse_changes(self._kinds, f"step {number}")
         self._estimator.keep()
-        # a clone, because a compiled or captured loop may reuse the loss's memory; no host synchronisation here
-        self._loss.append(value.reshape(()).clone())
-        self._lr.append(rates)
+        self._loss.append(value)
+        self._lr.append([rate for rate, size in zip(rates, sizes, strict=True) if size])
         self._inside = True
         try:
             yield
@@ -186,9 +188,7 @@ class TrajectoryRecorder:
 
     def losses(self) -> np.ndarray:
         """(t,) the losses recorded so far, float64; waits for the device."""
-        if not self._loss:
-            return self._earlier.copy()
-        return np.concatenate([self._earlier, torch.stack(self._loss).double().cpu().numpy()])
+        return np.concatenate([self._earlier, float64(self._loss)])
 
     def state_dict(self) -> dict[str, Any]:
         """All that was recorded, between two steps, to be stored beside the state of the model and the optimiser.
@@ -233,18 +233,3 @@ class TrajectoryRecorder:
             raise InputError("this recording is finished; make a new TrajectoryRecorder for another trajectory")
         if self._inside:
             raise InputError(f"{what}() was called inside step {len(self._lr) - 1}, which is still being recorded")
-
-    def _rates(self, lr: float | Sequence[float]) -> list[float]:
-        """One learning rate for each group that has weights."""
-        sizes = self._weights.group_sizes
-        rates = [float(rate) for rate in lr] if isinstance(lr, Sequence) else [float(lr)] * len(sizes)
-        if len(rates) != len(sizes):
-            raise InputError(
-                f"lr has {len(rates)} values, the parameters {len(sizes)} groups; give one a group, or a number"
-            )
-        for group, rate in enumerate(rates):
-            if not (math.isfinite(rate) and rate >= 0):
-                raise InputError(
-                    f"step {len(self._lr)}: lr of group {group} is {rate}, should be finite and at least 0"
-                )
-        return [rate for rate, size in zip(rates, sizes, strict=True) if size]
