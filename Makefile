@@ -6,7 +6,7 @@ PYTHON  ?= python3
 VENV     = .venv
 BIN      = $(VENV)/bin
 RUN      = $(BIN)/python -m trajreg
-CODE     = trajreg tests benchmarks docs
+CODE     = .ci trajreg tests benchmarks docs
 SELECT   = --profile $(PROFILE) --figures $(FIGURES) $(if $(ANEW),--train-anew)
 
 # The environment is stamped with the content of what it was built from, not with a time.
@@ -14,66 +14,65 @@ LOCK     = requirements.lock
 STAMP    = $(VENV)/built-from
 BUILT    = cksum < $(LOCK)
 
+# Every target uses all cores by itself. Goals that share a results tree are made in the order of what they need of each other.
+.NOTPARALLEL:
+MAKEFLAGS += --silent
+named    = $(filter $(MAKECMDGOALS),$1)
+
 .DEFAULT_GOAL := help
 .PHONY: all runs figures report verify status test lint format docs lab env lock clean help
 
-all: env  ## reproduce: train the runs, execute the notebooks, render the report, compare with the reference
-	@$(RUN) all $(SELECT) --version $(VERSION)
+all: env | $(call named,runs figures)  ## reproduce: train the runs, execute the notebooks, render the report, compare with the reference
+	$(RUN) all $(SELECT) --version $(VERSION)
 
 runs: env  ## make only the runs and measurements that are missing
-	@$(RUN) run $(SELECT)
+	$(RUN) run $(SELECT)
 
-figures: env  ## execute only the notebooks whose inputs changed
-	@$(RUN) figure $(SELECT) --version $(VERSION)
+figures: env | $(call named,runs)  ## execute only the notebooks whose inputs changed
+	$(RUN) figure $(SELECT) --version $(VERSION)
 
-report: env  ## render the report from what is there
-	@$(RUN) report --profile $(PROFILE) --version $(VERSION)
+report: env | $(call named,runs figures all)  ## render the report from what is there
+	$(RUN) report --profile $(PROFILE) --version $(VERSION)
 
-verify: env  ## compare results/PROFILE/VERSION with the newest committed reference
-	@$(RUN) verify --profile $(PROFILE) --version $(VERSION)
+verify: env | $(call named,runs figures all report)  ## compare results/PROFILE/VERSION with the newest committed reference
+	$(RUN) verify --profile $(PROFILE) --version $(VERSION)
 
-status: env  ## what is ready and what is missing
-	@$(RUN) status $(SELECT) --version $(VERSION)
+status: env | $(call named,runs figures all report verify)  ## what is ready and what is missing
+	$(RUN) status $(SELECT) --version $(VERSION)
 
 test: env lint  ## lint, the unit tests, the documentation and the whole pipeline on the smoke profile
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: env  ## ruff, the layer contract, the types of the library
-	@$(BIN)/ruff check $(CODE) notebooks
-	@$(BIN)/ruff format --check $(CODE)
-	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/mypy
+	$(BIN)/ruff check $(CODE) notebooks
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
 
 format: env  ## mend what ruff can mend, and format the code
-	@$(BIN)/ruff check --fix $(CODE) notebooks
-	@$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE) notebooks
+	$(BIN)/ruff format $(CODE)
 
 docs: env  ## build the documentation into docs/_build/html
-	@$(BIN)/python -m sphinx -q -n -W --keep-going -d docs/_build/doctrees docs docs/_build/html
-	@echo "docs/_build/html/index.html"
+	$(BIN)/python -m sphinx -q -n -W --keep-going -d docs/_build/doctrees docs docs/_build/html
+	echo "docs/_build/html/index.html"
 
 lab: env  ## open JupyterLab on the notebooks
-	@$(BIN)/jupyter lab --notebook-dir .
+	$(BIN)/jupyter lab --notebook-dir .
 
 env:  ## create or rebuild .venv when the lock file changed
-	@if [ "$$(cat $(STAMP) 2>/dev/null)" != "$$($(BUILT))" ]; then \
-	  echo "setting up $(VENV) from $(LOCK) (a few minutes, once)" && \
-	  rm -rf $(VENV) && $(PYTHON) -m venv $(VENV) && \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r $(LOCK) && \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . && \
-	  $(BUILT) > $(STAMP); \
-	fi
+	[ "$$(cat $(STAMP) 2>/dev/null)" = "$$($(BUILT))" ] || $(PYTHON) .ci/set_up.py $(VENV) $(LOCK) "$$($(BUILT))"
 
 lock: env  ## resolve the newest versions into the lock file and environment.yml
-	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 \
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 \
 	  --no-header --no-annotate --no-emit-index-url --upgrade --output-file $(LOCK)
-	@$(BIN)/python -m trajreg.environment
+	$(BIN)/python -m trajreg.environment
 
 clean:  ## delete the environment, caches, stored runs and unversioned results; committed results stay
-	@rm -rf $(VENV) docs/_build .pytest_cache .ruff_cache .import_linter_cache build *.egg-info
-	@git clean -fdXq results
+	rm -rf $(VENV) docs/_build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build *.egg-info
+	rm -rf $$(sed -n 's|^\(results/.*\)/$$|\1|p' .gitignore)
 
 help:  ## this list
-	@awk -F ':.*## *' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
-	@echo "  options: PROFILE=$(PROFILE) VERSION=$(VERSION) FIGURES=\"fig04 fig05\"; profiles: $(notdir $(patsubst %/,%,$(wildcard params/*/)))"
+	awk -F ':.*## *' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	echo "  options: PROFILE=$(PROFILE) VERSION=$(VERSION) FIGURES=\"fig04 fig05\" PYTHON=$(PYTHON); profiles: $(notdir $(patsubst %/,%,$(wildcard params/*/)))"

@@ -1,0 +1,253 @@
+"""Setting up: what `make env` refuses, says and mends, and the order of goals, with a Python that installs nothing."""
+
+import ast
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A Python whose venv is another of its kind, and whose pip says what the test wants, or waits as long as `hold` is there.
+PYTHON = """
+import errno, os, pathlib, runpy, shutil, sys, time, types
+sys.executable, *sys.argv = sys.argv[1:]
+sys.version_info = tuple(map(int, os.environ.get("VERSION_OF_PYTHON", "3.12.1").split(".")))
+if "FREE" in os.environ:
+    shutil.disk_usage = lambda path: types.SimpleNamespace(free=int(os.environ["FREE"]))
+if "READ_ONLY" in os.environ:
+    def refuse(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+    os.mkdir = refuse
+if sys.argv[0] != "-m":
+    pathlib.Path("set_up.pid").write_text(str(os.getpid()))
+    runpy.run_path(sys.argv[0], run_name="__main__")
+elif sys.argv[1] == "trajreg":
+    print("begin", sys.argv[2], flush=True)
+    time.sleep(0.05)
+    print("end", sys.argv[2], flush=True)
+elif sys.argv[1] == "venv":
+    target = pathlib.Path(sys.argv[2], "bin")
+    target.mkdir()
+    shutil.copy(sys.executable, target / "python")
+else:
+    with open("installed", "a") as file:
+        file.write(" ".join(sys.argv[2:]) + "\\n")
+    print(os.environ.get("SAID", "WARNING: a script is not on PATH"))
+    while pathlib.Path("hold").exists():
+        time.sleep(0.01)
+    sys.exit("SAID" in os.environ)
+"""
+
+
+class Checkout:
+    """A checkout that has nothing but its set-up, in a place with blanks and umlauts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.top = folder / "träj reg"
+        (self.top / ".ci").mkdir(parents=True)
+        for name in ("Makefile", "requirements.lock", ".ci/set_up.py"):
+            shutil.copy(ROOT / name, self.top / name)
+        self.python = folder / "python"
+        (folder / "python.py").write_text(PYTHON)
+        self.python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{folder}/python.py" "$0" "$@"\n')
+        self.python.chmod(0o755)
+        self.hold, self.installed = self.top / "hold", self.top / "installed"
+
+    def begin(self, *goals: str, **env: str) -> subprocess.Popen[str]:
+        """`make` with this Python; a group of processes of its own, as a terminal has it."""
+        return subprocess.Popen(
+            ["make", f"PYTHON={self.python}", *goals],
+            cwd=self.top,
+            env={"PATH": os.environ["PATH"], **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def make(self, *goals: str, **env: str) -> tuple[int, list[str]]:
+        """Its exit status, and what was said, less what make itself says of a failure."""
+        return finish(self.begin(*goals, **env))
+
+    def wait_until_pip(self) -> None:
+        while not self.installed.exists():
+            time.sleep(0.01)
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, list[str]]:
+    said = process.communicate(timeout=60)[0]
+    return process.returncode, [line for line in said.splitlines() if not line.startswith("make: ***")]
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    return Checkout(tmp_path)
+
+
+BEGUN, READY = "setting up .venv with Python", [".venv is ready"]
+
+
+def test_it_says_what_it_will_take_installs_from_the_lock_and_then_is_ready(checkout):
+    status, (begun, *rest) = checkout.make("env", HOME="/nonexistent", TMPDIR="/nonexistent")
+    assert (status, rest) == (0, READY)
+    assert re.fullmatch(rf"{BEGUN} [\d.]+: some minutes and [\d.]+ GB of disk, once", begun)
+    from_lock, editable = checkout.installed.read_text().splitlines()
+    assert from_lock.endswith("--requirement requirements.lock")
+    assert editable.endswith("--editable .")
+    assert "not on PATH" in (checkout.top / ".venv" / "set-up.log").read_text()
+    assert checkout.make("env") == (0, [])
+
+
+def test_a_changed_lock_is_set_up_anew(checkout):
+    checkout.make("env")
+    (checkout.top / ".venv" / "old").touch()
+    (checkout.top / "requirements.lock").write_text("other==1\n")
+    assert checkout.make("env")[1][1:] == READY
+    assert not (checkout.top / ".venv" / "old").exists()
+
+
+@pytest.mark.parametrize("version", ["3.6.15", "3.10.13"])
+def test_an_old_python_is_refused_before_anything_is_made(checkout, version):
+    found = version.rpartition(".")[0]
+    status, said = checkout.make("env", VERSION_OF_PYTHON=version)
+    assert status != 0
+    assert said == [
+        f"error: Python {found} is too old; 3.11, 3.12 and 3.13 work: name one of them, make PYTHON=python3.12"
+    ]
+    assert not (checkout.top / ".venv").exists()
+
+
+def test_a_python_that_nobody_tried_is_allowed_and_called_so(checkout):
+    status, (note, *_) = checkout.make("env", VERSION_OF_PYTHON="3.14.0")
+    assert status == 0
+    assert note.startswith("Python 3.14 was not tried (3.11, 3.12 and 3.13 were)")
+
+
+def test_old_pythons_can_read_what_refuses_them():
+    ast.parse((ROOT / ".ci" / "set_up.py").read_text(encoding="utf-8"), feature_version=(3, 7))
+
+
+def test_a_full_disk_is_refused_before_anything_is_installed(checkout):
+    status, said = checkout.make("env", FREE=str(10**9))
+    assert status != 0
+    assert len(said) == 1
+    assert re.fullmatch(r"error: 1\.0 GB of disk are free here, the set-up takes [\d.]+ GB while it runs", said[0])
+    assert not checkout.installed.exists()
+    assert checkout.make("env")[0] == 0
+
+
+def test_a_checkout_that_cannot_be_written_to_is_refused(checkout):
+    status, said = checkout.make("env", READ_ONLY="1")
+    assert status != 0
+    assert said == ["error: this folder cannot be written to: clone trajreg into one that can, and run make there"]
+
+
+@pytest.mark.parametrize(
+    ("said_by_pip", "reason"),
+    [
+        ("ERROR: No matching distribution found for a==1", "No matching distribution found for a==1"),
+        ("Collecting a==1\n  WARNING: Retrying (Retry(…))\nERROR: No matching …", "no connection to the package index"),
+        ("Killed", "Killed"),
+    ],
+)
+def test_a_failure_of_pip_is_a_line_and_a_log_and_is_mended(checkout, said_by_pip, reason):
+    status, (_, *said) = checkout.make("env", SAID=said_by_pip)
+    assert status != 0
+    assert said == [f"error: {reason}; all that was said is in .venv/set-up.log"]
+    assert said_by_pip in (checkout.top / ".venv" / "set-up.log").read_text()
+    assert checkout.make("env")[1][1:] == READY
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"), [(signal.SIGINT, ["stopped; the next make begins the set-up anew"]), (signal.SIGKILL, [])]
+)
+def test_an_interrupted_set_up_says_so_in_a_line_and_is_mended(checkout, sent, said):
+    checkout.hold.touch()
+    process = checkout.begin("env")
+    checkout.wait_until_pip()
+    os.killpg(process.pid, sent)
+    status, lines = finish(process)
+    assert status != 0
+    assert lines[1:] == said
+    checkout.hold.unlink()
+    status, (begun, *rest) = checkout.make("env")
+    assert (status, begun[: len(BEGUN)], rest) == (0, BEGUN, READY)
+
+
+def test_of_two_at_once_one_waits_and_finds_it_ready(checkout):
+    checkout.hold.touch()
+    first = checkout.begin("env")
+    checkout.wait_until_pip()
+    second = checkout.begin("env")
+    assert second.stdout.readline() == "waiting for another set-up of the same environment\n"
+    checkout.hold.unlink()
+    assert finish(second) == (0, READY)
+    assert finish(first)[0] == 0
+    assert len(checkout.installed.read_text().splitlines()) == 2
+
+
+def test_a_pip_that_outlives_its_set_up_is_waited_for(checkout):
+    checkout.hold.touch()
+    first = checkout.begin("env")
+    checkout.wait_until_pip()
+    os.kill(int((checkout.top / "set_up.pid").read_text()), signal.SIGKILL)
+    assert finish(first)[0] != 0
+    second = checkout.begin("env")
+    assert second.stdout.readline() == "waiting for another set-up of the same environment\n"
+    checkout.hold.unlink()
+    status, (begun, *rest) = finish(second)
+    assert (status, begun[: len(BEGUN)], rest) == (0, BEGUN, READY)
+
+
+def order_of(checkout, *goals: str) -> list[str]:
+    """The commands that `make -j4 GOALS` would run, in their order."""
+    status, lines = checkout.make("--dry-run", "-j4", *goals)
+    assert status == 0
+    return [command for line in lines for command in re.findall(r"-m trajreg (\w+)", line)]
+
+
+@pytest.mark.parametrize(
+    ("goals", "order"),
+    [
+        ("all report status", "all report status"),
+        ("status report all", "all report status"),
+        ("verify report figures runs all status", "run figure all report verify status"),
+        ("status", "status"),
+        ("report runs", "run report"),
+    ],
+)
+def test_goals_named_together_run_in_the_order_of_what_they_need(checkout, goals, order):
+    checkout.make("env")
+    assert order_of(checkout, *goals.split()) == order.split()
+
+
+def test_goals_named_together_run_one_after_another_whatever_the_jobs(checkout):
+    """Each leaves a line when it begins and when it is done."""
+    checkout.make("env")
+    said = finish(checkout.begin("-j4", "status", "all", "report"))[1]
+    assert said == [f"{what} {goal}" for goal in ("all", "report", "status") for what in ("begin", "end")]
+
+
+def test_clean_keeps_its_place_among_the_goals(checkout):
+    checkout.make("env")
+    (checkout.top / ".gitignore").touch()
+    assert checkout.make("-j4", "clean", "env")[1][1:] == READY
+    assert checkout.make("-j4", "env", "clean") == (0, [])
+    assert not (checkout.top / ".venv").exists()
+
+
+def test_a_link_to_an_environment_that_does_not_fit_leaves_that_one_alone(checkout):
+    other = checkout.top.parent / "other"
+    other.mkdir()
+    (other / "built-from").write_text("another lock\n")
+    (checkout.top / ".venv").symlink_to(other)
+    assert checkout.make("env")[0] == 0
+    assert [path.name for path in other.iterdir()] == ["built-from"]
+    assert not (checkout.top / ".venv").is_symlink()
