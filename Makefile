@@ -46,8 +46,8 @@ test: env lint  ## lint, the unit tests, the documentation and the whole pipelin
 lint: env  ## ruff, the layer contract, the types of the library
 	$(BIN)/ruff check $(CODE) notebooks
 	$(BIN)/ruff format --check $(CODE)
-	$(BIN)/lint-imports --no-logo
-	$(BIN)/mypy
+	$(BIN)/python $(BIN)/lint-imports --no-logo
+	$(BIN)/python -m mypy
 
 format: env  ## mend what ruff can mend, and format the code
 	$(BIN)/ruff check --fix $(CODE) notebooks
@@ -58,7 +58,7 @@ docs: env  ## build the documentation into docs/_build/html
 	echo "docs/_build/html/index.html"
 
 lab: env  ## open JupyterLab on the notebooks
-	$(BIN)/jupyter lab --notebook-dir .
+	$(BIN)/python -m jupyterlab --notebook-dir .
 
 env:  ## create or rebuild .venv when the lock file changed
 	[ "$$(cat $(STAMP) 2>/dev/null)" = "$$($(BUILT))" ] || $(PYTHON) .ci/set_up.py $(VENV) $(LOCK) "$$($(BUILT))"

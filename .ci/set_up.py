@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 TRIED = ((3, 11), (3, 12), (3, 13))
-# measured: what stays, and the most there is meanwhile, with what was downloaded; CUDA's libraries come with Linux only
-STAYS, PEAK = (6.7, 9.8) if sys.platform == "linux" else (1.2, 1.7)
+# GB, measured on Linux; elsewhere reckoned without CUDA's libraries, which come with Linux only
+DOWNLOADED, INSTALLED = (3.3, 6.7) if sys.platform == "linux" else (0.4, 1.6)
 GB = 10**9
 
 
@@ -36,8 +36,9 @@ def check_python(version: tuple) -> str:
 
 def check_disk(free: int) -> None:
     """Refuse to begin what would fill the disk."""
-    if free < PEAK * GB:
-        raise SetUpError(f"{free / GB:.1f} GB of disk are free here, the set-up takes {PEAK} GB while it runs")
+    needed = DOWNLOADED + INSTALLED  # pip installs when all is there, and only then deletes what it downloaded
+    if free < needed * GB:
+        raise SetUpError(f"{free / GB:.1f} GB of disk are free here, the set-up takes {needed:.1f} GB while it runs")
 
 
 def set_up(venv: Path, lock: Path, stamp: str) -> None:
@@ -55,7 +56,10 @@ def set_up(venv: Path, lock: Path, stamp: str) -> None:
             _empty(venv, built)
             log.truncate(0)
             check_disk(shutil.disk_usage(str(venv)).free)
-            say(f"setting up {venv} with Python {sys.version.split()[0]}: some minutes and {STAYS} GB of disk, once")
+            say(
+                f"setting up {venv} with Python {sys.version.split()[0]}, once: "
+                f"some minutes, {DOWNLOADED} GB to download, {INSTALLED} GB of disk"
+            )
             _install(venv, lock, log)
             built.write_text(stamp + "\n")
         say(f"{venv} is ready")

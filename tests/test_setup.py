@@ -97,7 +97,7 @@ BEGUN, READY = "setting up .venv with Python", [".venv is ready"]
 def test_it_says_what_it_will_take_installs_from_the_lock_and_then_is_ready(checkout):
     status, (begun, *rest) = checkout.make("env", HOME="/nonexistent", TMPDIR="/nonexistent")
     assert (status, rest) == (0, READY)
-    assert re.fullmatch(rf"{BEGUN} [\d.]+: some minutes and [\d.]+ GB of disk, once", begun)
+    assert re.fullmatch(rf"{BEGUN} [\d.]+, once: some minutes, [\d.]+ GB to download, [\d.]+ GB of disk", begun)
     from_lock, editable = checkout.installed.read_text().splitlines()
     assert from_lock.endswith("--requirement requirements.lock")
     assert editable.endswith("--editable .")
@@ -251,3 +251,10 @@ def test_a_link_to_an_environment_that_does_not_fit_leaves_that_one_alone(checko
     assert checkout.make("env")[0] == 0
     assert [path.name for path in other.iterdir()] == ["built-from"]
     assert not (checkout.top / ".venv").is_symlink()
+
+
+def test_what_the_makefile_calls_works_where_a_checkout_was_moved_with_its_environment():
+    """Scripts name the Python that they were installed with by its place; modules and binaries do not."""
+    called = set(re.findall(r"^\t\$\(BIN\)/([\w-]+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert called == {"python", "ruff", "uv"}
+    assert not (Path(sys.prefix) / "bin" / "ruff").read_bytes().startswith(b"#!")
