@@ -19,8 +19,12 @@ BUILT    = cksum < $(LOCK)
 MAKEFLAGS += --silent
 named    = $(filter $(MAKECMDGOALS),$1)
 
+# Another's checkout: status reads only, everything else writes.
+REFUSAL  = error: this folder cannot be written to: clone trajreg into one that can, and run make there
+WRITABLE = [ -w . ] || { echo "$(REFUSAL)" >&2; exit 1; }
+
 .DEFAULT_GOAL := help
-.PHONY: all runs figures report verify status test lint format docs lab env lock clean help
+.PHONY: all runs figures report verify status test lint format docs lab env lock clean help writable
 
 all: env | $(call named,runs figures)  ## reproduce: train the runs, execute the notebooks, render the report, compare with the reference
 	$(RUN) all $(SELECT) --version $(VERSION)
@@ -60,8 +64,12 @@ docs: env  ## build the documentation into docs/_build/html
 lab: env  ## open JupyterLab on the notebooks
 	$(BIN)/python -m jupyterlab --notebook-dir .
 
-env:  ## create or rebuild .venv when the lock file changed
-	[ "$$(cat $(STAMP) 2>/dev/null)" = "$$($(BUILT))" ] || $(PYTHON) .ci/set_up.py $(VENV) $(LOCK) "$$($(BUILT))"
+env: $(if $(filter-out env status,$(MAKECMDGOALS)),writable)  ## create or rebuild .venv when the lock file changed
+	[ "$$(cat $(STAMP) 2>/dev/null)" = "$$($(BUILT))" ] || \
+	  { $(WRITABLE); $(PYTHON) .ci/set_up.py $(VENV) $(LOCK) "$$($(BUILT))"; }
+
+writable:
+	$(WRITABLE)
 
 lock: env  ## resolve the newest versions into the lock file and environment.yml
 	$(BIN)/python -m pip install --quiet uv
@@ -69,7 +77,7 @@ lock: env  ## resolve the newest versions into the lock file and environment.yml
 	  --no-header --no-annotate --no-emit-index-url --upgrade --output-file $(LOCK)
 	$(BIN)/python -m trajreg.environment
 
-clean:  ## delete the environment, caches, stored runs and unversioned results; committed results stay
+clean: writable  ## delete the environment, caches, stored runs and unversioned results; committed results stay
 	rm -rf $(VENV) docs/_build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build *.egg-info
 	rm -rf $$(sed -n 's|^\(results/.*\)/$$|\1|p' .gitignore)
 

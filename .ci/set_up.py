@@ -4,7 +4,6 @@ It runs before anything is installed, on whatever Python there is: the standard 
 read as well, so that they can say what they lack. So it stands outside the library, whose rules ask for today's Python.
 """
 
-import errno
 import fcntl
 import importlib.util
 import os
@@ -121,12 +120,8 @@ def main(venv: str, lock: str, stamp: str) -> None:
         if importlib.util.find_spec("ensurepip") is None:
             raise SetUpError("this Python has no venv: install python3-venv, or name another: make PYTHON=python3.12")
         set_up(Path(venv), Path(lock), stamp)
-    except SetUpError as error:
+    except (SetUpError, OSError) as error:
         sys.exit(f"error: {error}")
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-            sys.exit(f"error: {error}")
-        sys.exit("error: this folder cannot be written to: clone trajreg into one that can, and run make there")
     except KeyboardInterrupt:
         sys.exit("stopped; the next make begins the set-up anew")
 

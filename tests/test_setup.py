@@ -16,15 +16,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # A Python whose venv is another of its kind, and whose pip says what the test wants, or waits as long as `hold` is there.
 PYTHON = """
-import errno, os, pathlib, runpy, shutil, sys, time, types
+import os, pathlib, runpy, shutil, sys, time, types
 sys.executable, *sys.argv = sys.argv[1:]
 sys.version_info = tuple(map(int, os.environ.get("VERSION_OF_PYTHON", "3.12.1").split(".")))
 if "FREE" in os.environ:
     shutil.disk_usage = lambda path: types.SimpleNamespace(free=int(os.environ["FREE"]))
-if "READ_ONLY" in os.environ:
-    def refuse(*_):
-        raise OSError(errno.EROFS, "Read-only file system")
-    os.mkdir = refuse
 if sys.argv[0] != "-m":
     pathlib.Path("set_up.pid").write_text(str(os.getpid()))
     runpy.run_path(sys.argv[0], run_name="__main__")
@@ -60,8 +56,8 @@ class Checkout:
         self.python.chmod(0o755)
         self.hold, self.installed = self.top / "hold", self.top / "installed"
 
-    def begin(self, *goals: str, **env: str) -> subprocess.Popen[str]:
-        """`make` with this Python; a group of processes of its own, as a terminal has it."""
+    def begin(self, *goals: str, nobody: bool = False, **env: str) -> subprocess.Popen[str]:
+        """`make` with this Python; a group of processes of its own, as a terminal has it; `nobody`: not as root."""
         return subprocess.Popen(
             ["make", f"PYTHON={self.python}", *goals],
             cwd=self.top,
@@ -70,6 +66,7 @@ class Checkout:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            user=65534 if nobody and os.geteuid() == 0 else None,
         )
 
     def make(self, *goals: str, **env: str) -> tuple[int, list[str]]:
@@ -143,10 +140,21 @@ def test_a_full_disk_is_refused_before_anything_is_installed(checkout):
     assert checkout.make("env")[0] == 0
 
 
-def test_a_checkout_that_cannot_be_written_to_is_refused(checkout):
-    status, said = checkout.make("env", READ_ONLY="1")
-    assert status != 0
-    assert said == ["error: this folder cannot be written to: clone trajreg into one that can, and run make there"]
+def test_a_checkout_that_cannot_be_written_to_is_refused_and_can_be_looked_at(checkout):
+    checkout.make("env")
+    (checkout.top / ".venv" / "bin" / "python").write_text("#!/bin/sh\necho looked at\n")
+    checkout.top.chmod(0o555)
+    try:
+        assert finish(checkout.begin("status", nobody=True)) == (0, ["looked at"])
+        (checkout.top / "requirements.lock").write_text("other==1\n")
+        for goals in (["env"], ["status"], ["lint"], ["status", "all"], ["clean"]):
+            status, said = finish(checkout.begin(*goals, nobody=True))
+            assert status != 0
+            assert said == [
+                "error: this folder cannot be written to: clone trajreg into one that can, and run make there"
+            ]
+    finally:
+        checkout.top.chmod(0o755)
 
 
 @pytest.mark.parametrize(
