@@ -19,6 +19,9 @@ BUILT    = cksum < $(LOCK)
 MAKEFLAGS += --silent
 named    = $(filter $(MAKECMDGOALS),$1)
 
+# trajreg ends when the make that started it does, however that ends.
+export TRAJREG_MADE_BY := $(shell echo $$PPID)
+
 # Another's checkout: status reads only, everything else writes.
 REFUSAL  = error: this folder cannot be written to: clone trajreg into one that can, and run make there
 WRITABLE = [ -w . ] || { echo "$(REFUSAL)" >&2; exit 1; }

@@ -51,7 +51,7 @@ def set_up(venv: Path, lock: Path, stamp: str) -> None:
     with (venv / "set-up.log").open("a+", encoding="utf-8", errors="replace") as log:
         _wait_for(log)
         built = venv / "built-from"
-        if not built.exists() or built.read_text().strip() != stamp:
+        if _stamp_of(built) != stamp:
             _empty(venv, built)
             log.truncate(0)
             check_disk(shutil.disk_usage(str(venv)).free)
@@ -62,6 +62,13 @@ def set_up(venv: Path, lock: Path, stamp: str) -> None:
             _install(venv, lock, log)
             built.write_text(stamp + "\n")
         say(f"{venv} is ready")
+
+
+def _stamp_of(built: Path) -> str:
+    try:
+        return built.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:  # it is not there, or a folder is
+        return ""
 
 
 def _wait_for(log) -> None:
@@ -123,7 +130,8 @@ def main(venv: str, lock: str, stamp: str) -> None:
     except (SetUpError, OSError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        sys.exit("stopped; the next make begins the set-up anew")
+        print("stopped; the next make begins the set-up anew", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":

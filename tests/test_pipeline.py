@@ -12,11 +12,14 @@ from urllib.parse import unquote
 
 import pandas as pd
 import pytest
+from sealed import rewrite
 
 from trajreg.cli import main
 from trajreg.errors import InputError
+from trajreg.files import file_checksum, read_sealed
 from trajreg.pipeline import Pipeline
 from trajreg.runs.keys import parameter_names
+from trajreg.runs.launch import RunsFailed
 from trajreg.runs.notebooks import PARAMETERS
 from trajreg.runs.tree import ResultsTree
 from trajreg.studies.params import figure_ids, load_figure, load_yaml
@@ -47,12 +50,6 @@ def edit(path, old, new):
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
-
-
-def leave_out(path, key):
-    known = json.loads(path.read_text())
-    known.pop(key)
-    path.write_text(json.dumps(known))
 
 
 def stamps(tree):
@@ -210,6 +207,25 @@ def test_a_corrupt_run_is_trained_again_and_its_figure_comes_out_the_same(projec
     assert (runs / "corrupt" / name).is_dir()
 
 
+def test_where_a_run_fails_in_an_empty_tree_there_is_nothing_to_report_and_no_second_error(project, monkeypatch):
+    trees = project / "results" / "smoke"
+    shutil.rmtree(trees / "local")
+    name = next(trees.glob("runs/[0-9a-f]*/manifest.json")).parent.name
+    shutil.rmtree(trees / "runs" / name)
+    monkeypatch.setattr("trajreg.pipeline.launch", failing)
+    console = Console(project)
+    figures = [job.figure.id for job in console.pipeline.jobs if name in job.fingerprints()]
+    console = Console(project, figures=figures)
+    assert not console.pipeline.all()
+    assert console.lines[0] == "error: 1 of 1 runs failed"
+    assert [line.partition(":")[0] for line in console.lines[1:-2]] == ["error"] * len(figures)
+    assert console.lines[-1].startswith("NOT all well after")
+
+
+def failing(*arguments):
+    raise RunsFailed("1 of 1 runs failed")
+
+
 def test_a_figure_whose_runs_all_diverge_is_drawn_and_says_so(project):
     edit(project / "params" / "smoke" / "fig01.yaml", "lr: 0.1", "lr: 10.0")
     console = Console(project, figures=["fig01"])
@@ -231,9 +247,7 @@ def test_results_are_compared_with_the_newest_reference(project):
     table["final_train_loss"] += 1e6 * table["final_train_loss"].std()
     table.to_csv(values, index=False)
     provenance = values.with_name("provenance.json")
-    known = json.loads(provenance.read_text())
-    known["outputs"].pop("values.csv")
-    provenance.write_text(json.dumps(known))
+    rewrite(provenance, outputs=read_sealed(provenance)["outputs"] | {"values.csv": file_checksum(values)})
     console = Console(project)
     assert not console.pipeline.verify()
     assert "fig04: same hardware and versions, but other numbers in final_train_loss" in console.text
@@ -308,7 +322,7 @@ def test_the_report_follows_what_becomes_of_the_figures_and_of_its_pages(project
     shutil.rmtree(tree / "fig04")  # which was no longer believed
     assert report(project).startswith("report: ")
     assert "fig04" not in (tree / "index.html").read_text()
-    leave_out(tree / "fig02" / "provenance.json", "seeds")
+    rewrite(tree / "fig02" / "provenance.json", without=["seeds"])
     assert report(project).startswith("report: ")
     assert "fig02/provenance.json lacks seeds" in (tree / "pages/fig02.html").read_text()
     for page in ("pages/fig02.html", "pages/reading-a-figure.html", "claims.csv", "style.css"):
@@ -323,7 +337,7 @@ def test_the_report_follows_what_becomes_of_the_figures_and_of_its_pages(project
 def test_a_figure_whose_provenance_lacks_a_key_is_drawn_again_and_no_agreement(project):
     trees = project / "results" / "smoke"
     shutil.copytree(trees / "local", trees / "v1")
-    leave_out(trees / "local" / "fig04" / "provenance.json", "runs")
+    rewrite(trees / "local" / "fig04" / "provenance.json", without=["runs"])
     console = Console(project)
     assert not console.pipeline.verify()
     assert "DIFFERS: fig04: was changed in local since it was made" in console.text
@@ -335,8 +349,8 @@ def test_a_stored_training_that_comes_out_otherwise_is_trained_anew_only_when_as
     edit(project / "params" / "smoke" / "fig01.yaml", "estimator: store,", "optimum: endpoint,")
     name = ResultsTree(project / "results" / "smoke" / "local").provenance("fig01")["runs"][0]
     manifest = project / "results" / "smoke" / "runs" / name / "manifest.json"
-    known = json.loads(manifest.read_text())
-    manifest.write_text(json.dumps(known | {"landings": ["0" * 64, *known["landings"][1:]]}))
+    known = read_sealed(manifest)
+    rewrite(manifest, landings=["0" * 64, *known["landings"][1:]])
     command = ["run", "--profile", "smoke", "--figures", "fig01"]
     assert main(command) == 1
     shown = capsys.readouterr().out
@@ -386,6 +400,13 @@ def test_status_and_why(project, monkeypatch, capsys):
         (
             ["report", "--profile", "smoke", "--version", "../v1"],
             "error: version '../v1' must be the name of a folder of results/smoke: without /, no dot first",
+        ),
+        *(
+            (
+                ["all", "--profile", "smoke", "--version", taken],
+                f"error: version '{taken}' must be the name of a folder of",
+            )
+            for taken in ("runs", "corrupt", "local.partial")
         ),
         (["run", "--profile", "paper", "--figures", "fig04"], "error: device = 'cuda', but PyTorch sees no GPU here"),
     ],

@@ -32,9 +32,13 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("stopped; finished runs are stored, the same command goes on from there", file=sys.stderr)
-        return 130
+    except (OSError, MemoryError) as error:  # which nobody foresaw where it came up: the disk, a limit of the system
+        place = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
+        reason = getattr(error, "strerror", None) or error or "out of memory"
+        print(
+            f"error: {place}{reason}; what is finished is stored, the same command goes on from there", file=sys.stderr
+        )
+        return 2
     return 0 if well else 1
 
 

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable
 
 FEW = 5  # problems that a message lists
-LINE = 380  # characters of one of them
+LINE = 800  # characters of one of them
 CHOICES = 240  # characters of the names to choose from
 VALUE = 80  # characters of a value in it
 
@@ -19,6 +19,14 @@ class InputError(ValueError):
         lines = [shortened(_on_one_line(str(problem)), LINE) for problem in self.args[:FEW]]
         more = len(self.args) - len(lines)
         return "\n".join([*lines, f"… and {more} more problem{'s' * (more > 1)}"] if more else lines)
+
+
+_NO_MEMORY = ("out of memory", "not enough memory", "allocate memory", "failed to map segment", "bad_alloc")
+
+
+def is_lack_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory was lacking; libraries say so in words of their own."""
+    return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in _NO_MEMORY)
 
 
 def shown(value: object) -> str:

@@ -1,22 +1,20 @@
 """The whole way for one profile and version: runs, notebooks, report, comparison. Each stage does only what content asks for."""
 
-import multiprocessing
 import re
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from trajreg.errors import InputError
-from trajreg.runs.fingerprint import differences, identity
+from trajreg.runs.figures import make_figures
 from trajreg.runs.launch import RunsFailed, launch
-from trajreg.runs.notebooks import FigureJob, execute_notebook
+from trajreg.runs.nearest import told as told_nearest
+from trajreg.runs.notebooks import FigureJob
 from trajreg.runs.plan import each_once
-from trajreg.runs.provenance import num_cores
-from trajreg.runs.store import RunStore
+from trajreg.runs.store import CorruptRun, RunStore
+from trajreg.runs.tidy import tidy
 from trajreg.runs.tree import ResultsTree, is_reference, newest_reference
 from trajreg.runs.tune import told as told_rates
 from trajreg.runs.tune import tune
@@ -56,13 +54,15 @@ class Pipeline:
         return [FigureJob.of(self.top, self.profile, figure, self.store, self.tree) for figure in figures]
 
     def all(self) -> bool:
-        """Runs, notebooks, report, comparison; True when all is well."""
+        """Runs, notebooks, report, comparison; True when all is well. Waits while another process writes into the tree."""
         self._refuse_finished_reference()
         started = time.perf_counter()
-        well = self.run()
-        well &= self.figure()
-        self.report()
-        well &= self.verify()
+        with self.tree.lock(self.say):
+            well = self.run()
+            well &= self._figure()
+            if self._is_anything_there:  # else all runs, say, have failed, which was told
+                self._report()
+                well &= self.verify()
         state, seconds = "done" if well else "NOT all well", time.perf_counter() - started
         self.say(f"{state} after {seconds:.0f} s: {self._shown(self.tree.root / 'index.html')}")
         return well
@@ -102,8 +102,13 @@ class Pipeline:
         return True
 
     def figure(self) -> bool:
-        """Execute the notebooks whose figure is not in the tree as it would come out now."""
+        """Execute the notebooks whose figure is not in the tree as it would come out now; waits as `all`."""
         self._refuse_finished_reference()
+        with self.tree.lock(self.say):
+            return self._figure()
+
+    def _figure(self) -> bool:
+        tidy(self.tree, self.say)
         todo = [job for job in self.jobs if not job.is_ready()]
         lacking = [job for job in todo if not job.are_runs_there()]
         for job in lacking:
@@ -111,38 +116,39 @@ class Pipeline:
                 f"error: {job.figure.id} is left out: some of its runs are missing (`make runs PROFILE={self.profile}`)"
             )
         todo = [job for job in todo if job not in lacking]
-        failures = list(self._execute(todo))
-        self.say(f"figures: {len(self.jobs)} wanted, {len(todo) - len(failures)} drawn, {len(failures)} failed")
+        failures = 0
+        for job, failure in make_figures(todo, self.workers):
+            if failure is None:
+                self.say(f"  {job.figure.id} {job.figure.question.title}")
+                continue
+            failures += 1
+            cell = "" if failure["cell"] is None else f", cell {failure['cell']}"
+            self.say(
+                f"error: {job.figure.id}{cell}: {failure['exception']}: {failure['message']}\n"
+                f"       executed notebook: {self._shown(Path(failure['notebook']))}"
+            )
+        self.say(f"figures: {len(self.jobs)} wanted, {len(todo) - failures} drawn, {failures} failed")
         return not failures and not lacking
 
-    def _execute(self, jobs: list[FigureJob]) -> Iterator[dict[str, Any]]:
-        if not jobs:
-            return
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(self.workers or num_cores(), len(jobs)), mp_context=context) as pool:
-            futures = {pool.submit(execute_notebook, job): job for job in jobs}
-            for future in as_completed(futures):
-                job, failure = futures[future], future.result()
-                if failure is None:
-                    self.say(f"  {job.figure.id} {job.figure.question.title}")
-                    continue
-                cell = "" if failure["cell"] is None else f", cell {failure['cell']}"
-                self.say(
-                    f"error: {job.figure.id}{cell}: {failure['exception']}: {failure['message']}\n"
-                    f"       executed notebook: {self._shown(Path(failure['notebook']))}"
-                )
-                yield failure
-
     def report(self) -> None:
-        """Render the report and write the manifest, unless both are there and would come out the same."""
+        """Render the report and write the manifest, unless both are there and would come out the same; waits as `all`."""
+        with self.tree.lock(self.say):
+            self._report()
+
+    def _report(self) -> None:
         from trajreg.report.publish import publish  # imports nbconvert and jinja2, which only this needs
 
-        if not self.tree.made() and not any((self.tree.root / "failed").glob("*.json")):
+        tidy(self.tree, self.say)
+        if not self._is_anything_there:
             raise InputError(
                 f"nothing to report in {self._shown(self.tree.root)}: run `make all PROFILE={self.profile}` first"
             )
         if pages := publish(self.tree, self.top, self.profile, self.version):
             self.say(f"report: {len(pages)} pages")
+
+    @property
+    def _is_anything_there(self) -> bool:
+        return bool(self.tree.made() or self.tree.failures())
 
     def verify(self) -> bool:
         """Compare with the newest committed reference of the profile; True when they agree or there is none."""
@@ -167,13 +173,21 @@ class Pipeline:
         return self._compare(new, old)
 
     def status(self) -> bool:
-        """Say which runs and figures are there; True when none is missing."""
+        """Say which runs and figures are there; True when none is missing. Reads only, whoever writes meanwhile."""
         for job in self.jobs:
-            names = job.fingerprints()
-            stored = sum(self.store.load(name) is not None for name in names)
+            stored = [self._is_stored(name) for name in job.fingerprints()]
             state = "ready" if job.is_ready() else "to be drawn"
-            self.say(f"{job.figure.id}  {stored:3d}/{len(names):<3d} runs  {state:12} {job.figure.question.title}")
+            self.say(
+                f"{job.figure.id}  {sum(stored):3d}/{len(stored):<3d} runs  {state:12} {job.figure.question.title}"
+            )
         return all(job.is_ready() for job in self.jobs)
+
+    def _is_stored(self, name: str) -> bool:
+        try:
+            return self.store.believed(name) is not None or self.store.load(name) is not None  # it may come just now
+        except CorruptRun as error:
+            self.say(f"{error}; `make runs PROFILE={self.profile}` sets it aside and makes it again")
+            return False
 
     def why(self, run: str) -> bool:
         """Say why a run is wanted, and which part of its identity sets it apart from the nearest stored one."""
@@ -185,21 +199,17 @@ class Pipeline:
             )
         name, spec = matches[0], wanted[matches[0]]
         users = [job.figure.id for job in self.jobs if name in job.fingerprints()]
-        self.say(f"run {name}, wanted by {', '.join(users)}: {'stored' if self.store.load(name) else 'not stored'}")
-        others = [self.store.get(other) for other in self.store.fingerprints() if other != name]
-        if others:
-            nearest = min(others, key=lambda other: len(differences(identity(spec), other.manifest["identity"])))
-            self.say(f"nearest stored run: {nearest.folder.name}")
-            for key, here, there in differences(identity(spec), nearest.manifest["identity"]):
-                shown = ["its default" if value is None else repr(value) for value in (here, there)]
-                self.say(f"  {key}: {shown[0]} here, {shown[1]} there")
+        self.say(f"run {name}, wanted by {', '.join(users)}: {'stored' if self._is_stored(name) else 'not stored'}")
+        for line in told_nearest(name, spec, self.store):
+            self.say(line)
         return True
 
     def _compare(self, tree: ResultsTree, reference: ResultsTree, most: int | None = None) -> bool:
         from trajreg.runs.compare import compare  # these import pandas and scipy
         from trajreg.runs.compare_text import told
 
-        result = compare(tree, reference, self._compared(tree, reference))
+        with tree.still(), reference.still():
+            result = compare(tree, reference, self._compared(tree, reference))
         for line in told(result, most):
             self.say(line)
         if result.changes and most is not None:
@@ -220,14 +230,17 @@ class Pipeline:
         return in_order((here | there) - left)
 
     def _tree(self, version: str) -> ResultsTree:
-        if not re.fullmatch(r"[^./][^/]*", version):
+        if not re.fullmatch(r"[^./][^/]*", version) or re.fullmatch(
+            r"runs|corrupt|.*\.(partial|still|holder)", version
+        ):
             raise InputError(
-                f"version {version!r} must be the name of a folder of results/{self.profile}: without /, no dot first"
+                f"version {version!r} must be the name of a folder of results/{self.profile}: without /, no dot first, "
+                "and none that is taken (runs, corrupt, ….partial)"
             )
         return ResultsTree(self.top / "results" / self.profile / version)
 
     def _refuse_finished_reference(self) -> None:
-        if is_reference(self.version) and self.tree.manifest():
+        if is_reference(self.version) and self.tree.is_finished:
             raise InputError(
                 f"{self._shown(self.tree.root)} is a finished reference and never overwritten; choose another VERSION"
             )

@@ -1,7 +1,6 @@
 """The whole report of a small tree: what a reader finds in it, and that nothing leaves the folder."""
 
 import csv
-import json
 import re
 import shutil
 from dataclasses import asdict
@@ -11,9 +10,10 @@ import nbformat
 import pandas as pd
 import pytest
 from nbformat import v4
+from sealed import rewrite
 
 from trajreg.errors import InputError
-from trajreg.files import file_checksum, write_json
+from trajreg.files import file_checksum, read_sealed, write_json, write_sealed
 from trajreg.report.ledger import Claim
 from trajreg.report.publish import publish
 from trajreg.report.render import render
@@ -66,9 +66,9 @@ def write(path, text):
 def record(tree, name, **changed):
     """The figure's provenance, with the checksums of the files that are there."""
     path = tree / name / "provenance.json"
-    known = json.loads(path.read_text()) if path.exists() else {}
+    known = read_sealed(path) if path.exists() else {}
     outputs = {one.name: file_checksum(one) for one in (tree / name).iterdir() if one != path}
-    write(path, json.dumps(known | changed | {"outputs": outputs}))
+    write_sealed(path, known | changed | {"figure": name, "outputs": outputs})
 
 
 def add_product(tree, name, product, picture=False, table="", **fields):
@@ -129,7 +129,9 @@ def tree(tmp_path):
     add_figure(tmp_path, "fig04", [ROW, OPEN, UNKNOWN])
     add_figure(tmp_path, "fig05")
     failed = {"figure": "fig06", "title": "Skips", "cell": 7, "exception": "ValueError", "notebook": "fig06.ipynb"}
-    write(tmp_path / "failed/fig06.json", json.dumps(failed | {"message": "\x1b[31mshapes <3>\x1b[0m differ"}))
+    write_sealed(
+        tmp_path / "failed/fig06.json", failed | {"message": "\x1b[31mshapes <3>\x1b[0m differ", "outputs": {}}
+    )
     return tmp_path
 
 
@@ -476,14 +478,12 @@ def test_made_anew_it_is_believed_again(full):
 def test_a_provenance_that_cannot_be_read_takes_its_figure_out(full):
     write(full / "fig04/provenance.json", "{")
     files = rendered(full)
-    assert "fig04/provenance.json is missing or cannot be read" in files["pages/fig04.html"]
+    assert "fig04/provenance.json is missing, or not as it was written" in files["pages/fig04.html"]
     assert "<svg" not in files["index.html"]
 
 
 def test_what_a_provenance_lacks_is_named(tree):
-    known = json.loads((tree / "fig04/provenance.json").read_text())
-    known.pop("caption")
-    write(tree / "fig04/provenance.json", json.dumps(known))
+    rewrite(tree / "fig04/provenance.json", without=["caption"])
     page = rendered(tree)["pages/fig04.html"]
     assert "This figure is not to be believed" in page
     assert "fig04/provenance.json lacks caption" in page

@@ -1,10 +1,8 @@
 """Small results trees, to be compared."""
 
-import json
-
 import pandas as pd
 
-from trajreg.files import write_json
+from trajreg.files import write_sealed
 from trajreg.runs.products import ProductFolder
 from trajreg.runs.tree import KNOWN, ResultsTree
 from trajreg.studies.claims import COLUMNS
@@ -31,11 +29,6 @@ def provenance(**known):
     return dict.fromkeys(KNOWN, "") | {"key": "k", "seeds": 5, "runs": []} | known
 
 
-def rewrite(path, **changed):
-    """Give other values to keys of a JSON file."""
-    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
-
-
 def write(root, figures, machine="A"):
     """A results tree of figures, each its values, claims and setting; where that is None the tree is one that does not know it."""
     one = ResultsTree(root)
@@ -46,5 +39,5 @@ def write(root, figures, machine="A"):
         products.save("verdicts", Product("Verdicts", table=claims.reindex(columns=COLUMNS), role="claims"))
         known = {} if setting is None else {"setting": setting}
         one.promote(figure, staging, provenance(runs=rows["fingerprint"].tolist(), **known))
-    write_json(root / "manifest.json", {"machine": machine})
+    write_sealed(root / "manifest.json", {"machine": machine})
     return one

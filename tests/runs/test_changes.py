@@ -5,7 +5,8 @@ import math
 
 import pandas as pd
 import pytest
-from small_trees import claim, rewrite, values, write
+from sealed import rewrite
+from small_trees import claim, values, write
 
 from trajreg.runs.compare import compare
 from trajreg.runs.compare_text import told

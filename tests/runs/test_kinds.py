@@ -64,14 +64,14 @@ def test_its_identity_is_kind_options_and_numerics():
 
 def test_it_is_planned_and_executed(tmp_path, capsys):
     store, one = RunStore(tmp_path), Wanted(RandomWalkSpec(num_steps=5), {})
-    todos = plan([one], store, print)
+    todos = plan([one], store)
     assert announcement(todos) == "1 run to make"
     execute(todos[0].name, one, store)
     stored = store.get(todos[0].name)
     assert len(stored.table("epochs")) == 5
     assert stored.summary["steps_to_far"] == Bound(low=6.0)
     assert stored.manifest["identity"]["kind"] == "random_walk"
-    assert plan([one], store, print) == []
+    assert plan([one], store) == []
 
 
 def test_it_is_launched_shown_in_tables_and_claimed(tmp_path):

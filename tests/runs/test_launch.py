@@ -1,6 +1,7 @@
 """The launcher's devices, and what Ctrl-C leaves."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,23 +11,27 @@ from dataclasses import replace
 import pytest
 import torch
 from conftest import ROOT, copy_project
+from doomed_walk import DoomedWalkSpec
 
-from trajreg.errors import InputError
+from trajreg.errors import InputError, is_lack_of_memory
+from trajreg.files import CannotWrite
 from trajreg.models.spec import FUNCTIONS, Function
 from trajreg.runs.execute import execute
 from trajreg.runs.fingerprint import fingerprint
-from trajreg.runs.launch import _devices, launch
+from trajreg.runs.launch import RunsFailed, _devices, launch
+from trajreg.runs.memory import need
 from trajreg.runs.plan import each_once, plan
 from trajreg.runs.store import RunStore
+from trajreg.runs.training import memory
 from trajreg.studies.kinds import Wanted
 from trajreg.training.spec import TrainSpec
 
 
-def todos(tmp_path, device):
+def todos(tmp_path, device, **changes):
     values = {
         "data": {"name": "digits10"}, "model": {"name": "mlp"}, "optimizer": {"lr": 0.1}, "num_epochs": 1, "device": device,
     }  # fmt: skip
-    return plan([Wanted(TrainSpec.parse(values, "test"), {})], RunStore(tmp_path), print)
+    return plan([Wanted(TrainSpec.parse(values | changes, "test"), {})], RunStore(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -95,6 +100,139 @@ def test_launching_what_is_there_imports_no_torch(tmp_path):
     assert subprocess.run([sys.executable, "-c", "\n".join(code)], cwd=ROOT).returncode == 0
 
 
+def test_a_run_whose_process_is_killed_is_named_and_the_others_are_made(tmp_path):
+    """As the system ends one for want of memory: a kind of run that does it to itself."""
+    store, specs = RunStore(tmp_path), [DoomedWalkSpec(num_steps=5, seed=seed) for seed in range(4)]
+    with pytest.raises(RunsFailed) as told:
+        launch([Wanted(one, {}, where=f"fig0{one.seed}.yaml: walk") for one in specs], store, workers=2)
+    lines = str(told.value).splitlines()
+    assert lines[0] == "1 of 4 runs failed, the others are stored:"
+    assert re.fullmatch(
+        rf"run {fingerprint(specs[1])}: its process was killed \(out of memory\?\); it \(fig01.yaml: walk\) "
+        r"needs more memory than a process gets here; use fewer workers \(--workers 1\), .*",
+        lines[1],
+    )
+    assert store.fingerprints() == sorted(fingerprint(one) for one in specs if one.seed != 1)
+
+
+def test_what_a_process_needs_is_estimated_from_its_net_and_batch(tmp_path):
+    (todo,) = todos(tmp_path, "cpu")
+    assert 2**27 < memory(todo) < 2**33
+    assert re.search(r"^it needs about [\d,]{9,} bytes of memory; use fewer workers", need(todo))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+        RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB"),
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+    ],
+)
+def test_lack_of_memory_is_told_in_many_words(error):
+    assert is_lack_of_memory(error)
+    assert not is_lack_of_memory(RuntimeError("shapes differ"))
+
+
+def test_many_failures_are_a_few_lines(tmp_path):
+    walks = [DoomedWalkSpec(num_steps=5, seed=seed, fails=True) for seed in range(9)]
+    with pytest.raises(RunsFailed) as told:
+        launch([Wanted(one, {}) for one in walks], RunStore(tmp_path), workers=1)
+    lines = str(told.value).splitlines()
+    assert lines[0] == "9 of 9 runs failed, the others are stored:"
+    assert len(lines) == 7
+    assert lines[-1] == "… and 4 more"
+
+
+def test_a_disk_that_takes_nothing_ends_all_at_once(tmp_path, monkeypatch):
+    walks = [DoomedWalkSpec(num_steps=5, seed=seed, disk_is_full=True) for seed in range(9)]
+    with pytest.raises(CannotWrite, match=r"^run \w+ cannot be written: No space left on device in .*make room"):
+        launch([Wanted(one, {}) for one in walks], RunStore(tmp_path), workers=1)
+    assert RunStore(tmp_path).fingerprints() == []
+    assert not list(tmp_path.glob(".[0-9a-f]*"))
+
+
+def walks(*pieces, **options):
+    return [
+        Wanted(DoomedWalkSpec(num_steps=5, seed=seed, pieces=one, **options), {}) for seed, one in enumerate(pieces)
+    ]
+
+
+def test_pieces_come_in_their_order(tmp_path):
+    assert launch(walks("fine", "fine"), RunStore(tmp_path), workers=2) == 2
+
+
+@pytest.mark.parametrize("others", [["kill"], ["raise"], ["kill", "raise"], ["raise", "kill", "fine"]])
+def test_where_a_piece_raises_or_is_killed_the_launch_ends(tmp_path, others):
+    with pytest.raises(RunsFailed) as told:
+        launch(walks("fine", *others), RunStore(tmp_path), workers=2)
+    said = str(told.value)
+    assert said.count("stumbled") == others.count("raise")
+    assert said.count("its process was killed") == others.count("kill")
+
+
+@pytest.mark.parametrize("spoil", [lambda path: path.write_text(""), lambda path: path.symlink_to("nowhere")])
+def test_what_stands_in_the_place_of_the_store_is_set_aside(tmp_path, capfd, spoil):
+    spoil(tmp_path / "runs")
+    assert launch(walks(""), RunStore(tmp_path / "runs"), workers=1) == 1
+    assert len(RunStore(tmp_path / "runs").fingerprints()) == 1
+    assert "runs is no folder; set aside as corrupt/runs" in "".join(capfd.readouterr())
+
+
+def test_a_full_disk_ends_pieces_of_other_runs_too(tmp_path):
+    started = time.monotonic()
+    with pytest.raises(CannotWrite):
+        launch(walks(*["fine"] * 3) + walks("", disk_is_full=True), RunStore(tmp_path), workers=2)
+    assert time.monotonic() - started < 30
+
+
+NOTEBOOK = """
+import sys, psutil
+from trajreg.runs.launch import launch
+from trajreg.runs.store import RunStore
+from trajreg.studies.kinds import Wanted
+from trajreg.training.spec import TrainSpec
+values = {{"data": {{"name": "digits10"}}, "model": {{"name": "mlp"}}, "optimizer": {{"lr": 0.1}}, "num_epochs": 100000, "batch_size": 10}}
+store = RunStore({root!r})
+with store.lock({held!r}, print):  # another process holds the lock of one of the runs
+    try:
+        launch([Wanted(TrainSpec.parse(values | {{"seed": seed}}, "test"), {{}}) for seed in range(4)], store, workers=2)
+    except KeyboardInterrupt:
+        living = [one for one in psutil.Process().children() if one.status() != "zombie" and "tracker" not in str(one.cmdline())]
+        print("interrupted", len(living))
+"""
+
+
+def test_interrupted_in_a_notebook_it_ends_its_processes_and_waits_for_nobody(tmp_path):
+    """There Ctrl-C is an exception, and the process goes on."""
+    values = {
+        "data": {"name": "digits10"}, "model": {"name": "mlp"}, "optimizer": {"lr": 0.1}, "num_epochs": 100000, "batch_size": 10,
+    }  # fmt: skip
+    held = fingerprint(TrainSpec.parse(values | {"seed": 0}, "test"))
+    (tmp_path / "notebook.py").write_text(NOTEBOOK.format(root=str(tmp_path / "runs"), held=held))
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with (tmp_path / "err").open("w") as err:
+        process = subprocess.Popen(
+            [sys.executable, "notebook.py"],
+            cwd=tmp_path,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=err,
+        )
+    deadline = time.monotonic() + 120
+    while "epoch" not in (tmp_path / "err").read_text().partition("epochs")[2] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    started = time.monotonic()
+    out, _ = process.communicate(timeout=60)
+    assert time.monotonic() - started < 5
+    assert (process.returncode, out) == (0, "interrupted 0\n")
+    assert "Traceback" not in (tmp_path / "err").read_text()
+    assert "waiting for process" in (tmp_path / "err").read_text()
+
+
 def children(group):
     """The processes of a process group that are still there, zombies aside."""
     shown = subprocess.run(["ps", "-eo", "pid,pgid,stat"], capture_output=True, text=True, check=True).stdout
@@ -103,8 +241,15 @@ def children(group):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="process groups and signals of POSIX")
-@pytest.mark.parametrize(("whom", "when"), [("group", "stored"), ("parent", "stored"), ("workers first", "starting")])
-def test_ctrl_c_ends_all_processes_and_says_how_to_go_on(tmp_path, whom, when):
+@pytest.mark.parametrize(
+    ("whom", "when", "number"),
+    [
+        ("group", "stored", signal.SIGINT),
+        ("parent", "stored", signal.SIGTERM),
+        ("workers first", "starting", signal.SIGINT),
+    ],
+)
+def test_ctrl_c_ends_all_processes_and_says_how_to_go_on(tmp_path, whom, when, number):
     top = copy_project(tmp_path)
     runs = top / "results" / "smoke" / "runs"
     command = [sys.executable, "-m", "trajreg", "run", "--profile", "smoke", "--workers", "2"]
@@ -127,9 +272,9 @@ def test_ctrl_c_ends_all_processes_and_says_how_to_go_on(tmp_path, whom, when):
                     os.kill(pid, signal.SIGINT)
             time.sleep(0.5)
         started = time.monotonic()
-        (os.killpg if whom == "group" else os.kill)(process.pid, signal.SIGINT)
-        assert process.wait(timeout=30) == 130
-        assert time.monotonic() - started < 10
+        (os.killpg if whom == "group" else os.kill)(process.pid, number)
+        assert process.wait(timeout=30) == 128 + number
+        assert time.monotonic() - started < 3
         while children(process.pid) and time.monotonic() - started < 10:
             time.sleep(0.05)  # what they leave to the system ends after them
         assert children(process.pid) == []

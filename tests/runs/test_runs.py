@@ -1,16 +1,17 @@
 """Making runs: stored whole, made once, repaired, and a stored run that says when the numbers moved."""
 
 import json
+import multiprocessing
 import os
-import queue
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sealed import rewrite
 
 from trajreg.measures.regularity import Regularity
-from trajreg.runs.display import Display, Sent
+from trajreg.runs.display import Display, Sent, Shown
 from trajreg.runs.execute import execute
 from trajreg.runs.fingerprint import NUMERICS, fingerprint
 from trajreg.runs.launch import RunsFailed, launch
@@ -95,12 +96,48 @@ def spoil_byte(folder):
     path.write_bytes(content)
 
 
+def to_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def to_file(folder):
+    folder.rename(folder.with_name("elsewhere"))
+    folder.write_text("")
+
+
+def to_link(path):
+    """To the very same content, elsewhere."""
+    elsewhere = path.parent.with_name("elsewhere") if path.is_file() else path.with_name("elsewhere")
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+
+
+def edit(path, old, new):
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (spoil_byte, "steps.parquet is missing or was changed"),
-        (lambda folder: (folder / "epochs.parquet").unlink(), "epochs.parquet is missing or was changed"),
-        (lambda folder: (folder / "manifest.json").unlink(), "manifest.json is unreadable"),
+        (spoil_byte, "steps.parquet was changed since it was written"),
+        (lambda folder: (folder / "epochs.parquet").unlink(), "epochs.parquet is missing"),
+        (lambda folder: to_folder(folder / "epochs.parquet"), "epochs.parquet is a folder, not a file"),
+        (lambda folder: to_link(folder / "epochs.parquet"), "epochs.parquet is a link, not a file"),
+        (lambda folder: to_link(folder / "manifest.json"), "manifest.json is a link, not a file"),
+        (lambda folder: to_folder(folder / "manifest.json"), "manifest.json is a folder, not a file"),
+        (to_link, "a file or a link stands in the place of its folder"),
+        (lambda folder: to_file(folder), "a file or a link stands in the place of its folder"),
+        (
+            lambda folder: edit(folder / "manifest.json", '"final_train_loss": ', '"final_train_loss": 1'),
+            "manifest.json was changed",
+        ),
+        (
+            lambda folder: rewrite(folder / "manifest.json", fingerprint="0" * 20),
+            f"manifest.json is of fingerprint {'0' * 20}",
+        ),
+        (lambda folder: (folder / "manifest.json").unlink(), "manifest.json is missing"),
         (lambda folder: (folder / "manifest.json").write_text("{"), "manifest.json is unreadable"),
         (lambda folder: (folder / "manifest.json").write_text("[]"), "manifest.json is unreadable"),
     ],
@@ -115,8 +152,8 @@ def test_a_corrupt_run_is_reported_set_aside_and_made_again(store, spoil, messag
         store.load(name)
     made(one, store)
     assert message in capsys.readouterr().out
-    assert plan([one, other], store, print) == []
-    assert (store.root / "corrupt" / name).is_dir()
+    assert plan([one, other], store) == []
+    assert os.path.lexists(store.root / "corrupt" / name)
     assert store.get(fingerprint(other.spec)).manifest == before
 
 
@@ -125,10 +162,11 @@ def test_a_corrupt_measurement_is_made_again_without_training_anew(store, capsys
     run, key = made(one, store), STORE.key("regularity")
     before = store.get(run.folder.name, key).manifest
     spoil_byte(run.folder / key)
-    (todo,) = plan([one], store, print)
+    (todo,) = plan([one], store)
     assert (todo.is_stored, list(todo.measures)) == (True, [key])
-    assert f"run {run.folder.name}, {key}: steps.parquet is missing or was changed" in capsys.readouterr().out
+    assert (run.folder / key).exists()  # who only looks moves nothing
     made(one, store)
+    assert f"run {run.folder.name}, {key}: steps.parquet was changed since it was written" in capsys.readouterr().out
     assert (store.root / "corrupt" / f"{run.folder.name}-{key}").is_dir()
     assert store.get(run.folder.name, key).manifest["files"] == before["files"]
     assert store.get(run.folder.name).manifest == run.manifest  # with the seconds it took: it was not written again
@@ -183,7 +221,7 @@ def test_a_save_that_fails_at_the_end_loses_no_snapshot(store, monkeypatch, epoc
     monkeypatch.setattr(RunStore, "save", inner)
     made(one, store)
     assert len(list(store.kept_snapshots(fingerprint(one.spec)).glob("*.safetensors"))) == 3
-    assert plan([one], store, print) == []
+    assert plan([one], store) == []
 
 
 def test_a_training_that_was_killed_goes_on_from_its_last_snapshot(store, monkeypatch, tmp_path, epochs):
@@ -215,23 +253,29 @@ def test_the_display_tells_runs_epochs_and_time_left(store, capfd):
 
 
 def test_the_display_bears_a_word_that_comes_after_the_end(capfd):
-    """Two processes write to one queue: what a worker said may come after the parent's word that its run is stored."""
-    events = queue.Queue()
-    with Display({"a": 2, "b": 1}, events):
-        tell = Sent(events, "a")
-        tell.tick("epoch 1")
-        tell.done()
+    """What a worker said through its pipe may come after the parent's word that its run is stored."""
+    told, tells = multiprocessing.Pipe(duplex=False)
+    with Display({"a": 2, "b": 1}) as display:
+        tell = Sent(tells, "a")
+        Shown(display, "a").tick("epoch 1")
+        Shown(display, "a").done()
+        tell.began()
         tell.more(3)
         tell.tick("epoch 2")
-        Sent(events, "b").done()
-    assert "2/2 runs" in capfd.readouterr().err
-    assert events.empty()
+        tell.say("late")
+        display.follow(told)
+        display.settle()
+        Shown(display, "b").done()
+    shown = capfd.readouterr().err
+    assert "2/2 runs" in shown
+    assert "late" in shown
+    assert display.worked_on == {os.getpid(): "a"}
 
 
 def test_what_is_to_be_done_is_said_in_words(store):
     replayed = Regularity(estimator="replay")
     one, other = wanted(STORE, model=FEW), wanted(STORE, Regularity(estimator="epoch"), model=FEW, seed=1)
-    said = lambda *wanted: announcement(plan(wanted, store, print))  # noqa: E731
+    said = lambda *wanted: announcement(plan(wanted, store))  # noqa: E731
     assert said(wanted(model=FEW)) == "1 run to make"
     assert said(one, other) == "2 runs to make with 3 measurements"
     assert said(wanted(STORE, model=FEW, keep=1)) == "1 run to make with 1 measurement; snapshots of 1 run to keep"
@@ -263,7 +307,7 @@ def test_a_diverged_run_is_stored_as_diverged_and_not_measured(store, epochs):
     assert len(epochs) < 100
     assert store.load(run.folder.name, STORE.key("regularity")) is None
     assert not list(store.root.glob(".snapshots*"))
-    assert plan([one], store, print) == []
+    assert plan([one], store) == []
     json.loads(
         (run.folder / "manifest.json").read_text(), parse_constant=lambda name: pytest.fail(f"{name} is not JSON")
     )

@@ -2,14 +2,19 @@
 
 import json
 import os
+import re
+import shutil
+import threading
 
 import pytest
-from filelock import Timeout
+from sealed import rewrite
 from small_trees import provenance
 
 from trajreg.errors import InputError
+from trajreg.files import remove, write_sealed
 from trajreg.runs.products import ProductFolder
-from trajreg.runs.tree import ResultsTree
+from trajreg.runs.tidy import tidy
+from trajreg.runs.tree import ResultsTree, newest_reference
 from trajreg.studies.product import Product
 
 
@@ -18,11 +23,6 @@ def promote(tree, figure, *names):
     for name in names:
         (staging / name).write_text(name)
     tree.promote(figure, staging, provenance())
-
-
-def leave_out(path, *keys):
-    known = json.loads(path.read_text())
-    path.write_text(json.dumps({key: value for key, value in known.items() if key not in keys}))
 
 
 def names(folder):
@@ -37,7 +37,7 @@ def test_every_product_of_an_earlier_execution_goes(tmp_path):
     assert names(tree.root / "fig02") == {"panels.svg", "provenance.json"}
     assert names(tree.root / "fig03") == {"panels.svg", "nulls.svg", "provenance.json"}
     assert tree.figures() == ["fig02", "fig03"]
-    assert names(tmp_path) == {"local"}
+    assert names(tmp_path) - {".locks"} == {"local"}
 
 
 def test_a_figure_appears_in_one_step_with_its_provenance(tmp_path, monkeypatch):
@@ -60,7 +60,11 @@ def test_what_was_interrupted_is_in_nobodys_way(tmp_path):
     (tmp_path / "local.partial/fig02.old").mkdir(parents=True)
     (tmp_path / "local.partial/fig02.old/a.csv").touch()
     (tree.staging("fig02") / "half.csv").touch()
+    (tree.root / ".index.html.7.partial").touch()
     assert tree.figures() == ["fig02"]
+    tidy(tree, print)
+    assert names(tmp_path) - {".locks"} == {"local"}
+    assert names(tree.root) == {"fig02"}
     promote(tree, "fig02", "b.csv")
     assert names(tree.root / "fig02") == {"b.csv", "provenance.json"}
 
@@ -85,13 +89,13 @@ def test_killed_between_the_renames_the_figure_that_was_there_comes_back(tmp_pat
         stop_at(patch, 2)
         with pytest.raises(KeyboardInterrupt):
             promote(tree, "fig02", "new.csv")
-    assert names(tmp_path / "local.partial") == {"fig02", "fig02.old"}
-    tree.staging("fig02")
+    assert "fig02.old" in names(tmp_path / "local.partial")
+    tidy(tree, print)
     assert names(tree.root / "fig02") == {"old.csv", "provenance.json"}
     assert tree.figures() == ["fig02"]
     promote(tree, "fig02", "new.csv")
     assert names(tree.root / "fig02") == {"new.csv", "provenance.json"}
-    assert names(tmp_path) == {"local"}
+    assert names(tmp_path) - {".locks"} == {"local"}
 
 
 def test_a_product_without_its_file_is_refused_and_what_is_there_stays(tmp_path):
@@ -105,27 +109,72 @@ def test_a_product_without_its_file_is_refused_and_what_is_there_stays(tmp_path)
     assert names(tree.root / "fig02") == {"old.csv", "provenance.json"}
 
 
-def test_a_staging_folder_is_made_though_its_parent_is_tidied_away_meanwhile(tmp_path, monkeypatch):
-    mkdir, tidied = os.mkdir, []
+def test_one_process_writes_into_a_tree_and_the_next_waits(tmp_path):
+    said, entered = [], threading.Event()
 
-    def racing(path, mode=0o777):
-        mkdir(path, mode)
-        if str(path).endswith(".partial") and not tidied:
-            tidied.append(os.rmdir(path))
+    def second():
+        with ResultsTree(tmp_path / "smoke/local").lock(said.append):
+            entered.set()
 
-    monkeypatch.setattr(os, "mkdir", racing)
-    assert ResultsTree(tmp_path / "local").staging("fig02").is_dir()
-    assert tidied
+    with ResultsTree(tmp_path / "smoke/local").lock(said.append), ResultsTree(tmp_path / "smoke/v1").lock(said.append):
+        other = threading.Thread(target=second)
+        other.start()
+        assert not entered.wait(0.3)
+    assert entered.wait(10)
+    other.join()
+    assert len(said) == 1
+    assert re.fullmatch(rf"waiting for process {os.getpid()} \(.*\), who is at results/smoke/local", said[0])
+    assert names(tmp_path / "smoke") == {".locks"}
 
 
-def test_the_lock_of_a_figure_is_its_own_and_lies_beside_the_tree(tmp_path):
-    one, other = ResultsTree(tmp_path / "local"), ResultsTree(tmp_path / "local")
-    with one.lock("fig02"), other.lock("fig03"):
-        with pytest.raises(Timeout), other.lock("fig02").acquire(timeout=0.01):
-            pass
-        with ResultsTree(tmp_path / "v1").lock("fig02").acquire(timeout=0.01):
-            pass
-    assert names(tmp_path) == {".locks"}
+@pytest.mark.parametrize(
+    "replace", [lambda path: path.mkdir(), lambda path: path.symlink_to("elsewhere"), lambda path: path.write_text("")]
+)
+@pytest.mark.parametrize(
+    "name", ["index.html", "fig02", "fig02/a.csv", "failed", "failed/fig03.json", "pages", "manifest.json"]
+)
+def test_what_stands_in_the_place_of_something_else_is_set_aside(tmp_path, name, replace):
+    tree, said = ResultsTree(tmp_path / "local"), []
+    promote(tree, "fig02", "a.csv")
+    promote(tree, "fig04", "a.csv")
+    tree.fail("fig03", tree.staging("fig03"), {"cell": 3})
+    remove(tree.root / name)
+    replace(tree.root / name)
+    tidy(tree, said.append)
+    fits = (tree.root / name).exists()  # an empty page is a file all the same, an empty folder of pages a folder
+    assert len(said) == (not fits)
+    assert fits or f"; set aside as corrupt/local-{name.replace('/', '-')}" in said[0]
+    assert tree.figures() == (["fig04"] if name.startswith("fig02") else ["fig02", "fig04"])
+    promote(tree, "fig02", "a.csv")
+    tree.fail("fig03", tree.staging("fig03"), {"cell": 4})
+    assert (tree.figures(), [*tree.failures()]) == (["fig02", "fig04"], ["fig03"])
+    tidy(tree, said.append)
+    assert len(said) == (not fits)
+
+
+def test_a_figure_copied_to_another_name_is_not_believed(tmp_path):
+    tree = ResultsTree(tmp_path / "local")
+    promote(tree, "fig02", "a.csv")
+    shutil.copytree(tree.root / "fig02", tree.root / "fig03")
+    assert tree.figures() == ["fig02"]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.write_text("{}"),
+        lambda path: rewrite(path, key="k") or path.write_text(path.read_text().replace('"k"', '"l"')),
+    ],
+)
+def test_a_reference_whose_manifest_was_changed_is_an_error_not_an_absence(tmp_path, spoil):
+    tree = ResultsTree(tmp_path / "v1")
+    promote(tree, "fig02", "a.csv")
+    write_sealed(tree.root / "manifest.json", {"key": ""})
+    assert newest_reference(tmp_path).root == tree.root
+    spoil(tree.root / "manifest.json")
+    with pytest.raises(InputError, match=r"v1/manifest.json is not as it was written: nothing is compared with it"):
+        newest_reference(tmp_path)
+    assert tree.is_finished
 
 
 def test_provenance_tells_products_and_checksums(tmp_path):
@@ -166,15 +215,15 @@ def test_figures_are_found_by_their_provenance_and_sorted_by_word_and_number(tmp
         (lambda folder: (folder / "a.csv").unlink(), "fig02/a.csv was deleted since the figure was made"),
         (
             lambda folder: (folder / "provenance.json").write_text("{"),
-            "fig02/provenance.json is missing or cannot be read",
+            "fig02/provenance.json is missing, or not as it was written",
         ),
         (
             lambda folder: (folder / "provenance.json").write_text("[]"),
-            "fig02/provenance.json is missing or cannot be read",
+            "fig02/provenance.json is missing, or not as it was written",
         ),
-        (lambda folder: leave_out(folder / "provenance.json", "seeds"), "fig02/provenance.json lacks seeds"),
+        (lambda folder: rewrite(folder / "provenance.json", without=["seeds"]), "fig02/provenance.json lacks seeds"),
         (
-            lambda folder: leave_out(folder / "provenance.json", "title", "outputs"),
+            lambda folder: rewrite(folder / "provenance.json", without=["title", "outputs"]),
             "fig02/provenance.json lacks title, outputs",
         ),
     ],
@@ -194,8 +243,9 @@ def test_a_failed_notebook_is_kept_and_its_figure_goes_until_it_succeeds(tmp_pat
     (staging / "notebook.ipynb").write_text("as far as it got")
     kept = tree.fail("fig02", staging, {"cell": 3})
     assert kept.read_text() == "as far as it got"
-    assert json.loads(kept.with_suffix(".json").read_text()) == {"cell": 3, "notebook": "fig02.ipynb"}
+    known = tree.failures()["fig02"]
+    assert (known["cell"], known["notebook"], [*known["outputs"]]) == (3, "fig02.ipynb", ["fig02.ipynb"])
     assert tree.made() == []
-    assert names(tmp_path) == {"local"}
+    assert names(tmp_path) - {".locks"} == {"local"}
     promote(tree, "fig02", "a.csv")
     assert names(tree.root / "failed") == set()

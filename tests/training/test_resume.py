@@ -5,8 +5,9 @@ import torch
 
 from trajreg.data.load import load
 from trajreg.errors import InputError
-from trajreg.training.loop import replay, snapshot_bytes, train
+from trajreg.training.loop import replay, train
 from trajreg.training.observer import Observer
+from trajreg.training.room import snapshot_bytes
 from trajreg.training.session import Session
 from trajreg.training.snapshots import Snapshots
 from trajreg.training.spec import TrainSpec

@@ -97,10 +97,14 @@ def test_a_landing_tells_weights_and_buffers_bit_by_bit():
     assert landing(net) != zero  # −0.0 has other bits
 
 
-def write_two(folder):
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def write_two(folder, log=True):
     snapshots, net = Snapshots(folder), Net("momentum", 1)
     for number in range(2):
-        snapshots.write(number, capture(*net.parts()), {"row": {"epoch": number}})
+        snapshots.write(number, capture(*net.parts()), {"row": {"epoch": number}} if log else None)
         net.steps(2)
     return snapshots
 
@@ -123,6 +127,7 @@ def test_missing_snapshots_are_named(tmp_path):
     with pytest.raises(InputError, match=r"the snapshot after epoch 2 is missing \(.*epoch-000002"):
         snapshots.read(2)
     (tmp_path / "some" / "epoch-000000.safetensors").unlink()
+    assert snapshots.numbers() == [1]
     with pytest.raises(InputError, match="the snapshot after epoch 0 is missing"):
         snapshots.read(0)
     with pytest.raises(InputError, match="the snapshot after epoch 0 is missing"):
@@ -140,7 +145,7 @@ def test_a_snapshot_cut_short_does_not_count(tmp_path):
 def test_an_unreadable_manifest_is_named(tmp_path):
     snapshots = write_two(tmp_path)
     (tmp_path / "manifest.json").write_text("{")
-    with pytest.raises(InputError, match=r"manifest.json is unreadable; delete the folder to make them again"):
+    with pytest.raises(InputError, match=r"snapshots in .*: manifest.json is unreadable"):
         snapshots.read(0)
 
 
@@ -162,6 +167,14 @@ def test_only_some_are_kept(tmp_path):
     snapshots.read(2)
     with pytest.raises(InputError, match="the snapshot after epoch 1 is missing"):
         snapshots.read(1)
+
+
+def test_without_logs_they_are_what_a_replay_leaves(tmp_path):
+    with_logs, without = write_two(tmp_path / "one"), write_two(tmp_path / "other", log=False)
+    assert files(with_logs.folder) != files(without.folder)
+    with_logs.drop_logs()
+    assert files(with_logs.folder) == files(without.folder)
+    assert with_logs.log(1) == {}
 
 
 def test_they_move_in_one_piece_to_the_place_of_others(tmp_path):

@@ -1,6 +1,7 @@
 """The look of every figure, and saving it so that the same numbers give the same bytes."""
 
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 from zlib import crc32
 
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from trajreg.files import write_bytes
 from trajreg.studies.names import Name
 from trajreg.studies.numbers import number
 
@@ -71,7 +73,8 @@ def number_log_axis(axis: Axis) -> None:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write the figure as PNG and SVG beside `path` (without suffix); no dates inside."""
+    """Write the figure as PNG and SVG beside `path` (without suffix), each in one piece; no dates inside."""
     for suffix in FORMATS:
-        metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
-        figure.savefig(path.with_suffix(suffix), bbox_inches="tight", facecolor="white", metadata=metadata)
+        metadata, drawn = {"Date": None} if suffix == ".svg" else {"Software": None}, BytesIO()
+        figure.savefig(drawn, format=suffix[1:], bbox_inches="tight", facecolor="white", metadata=metadata)
+        write_bytes(path.with_suffix(suffix), drawn.getvalue())

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from trajreg.errors import InputError
 from trajreg.report.ledger import Claim, in_family
@@ -92,10 +91,11 @@ Unshown = Failure | Altered
 
 def read_tree(tree: Path) -> list[Figure | Unshown]:
     """All figures of `tree` in order, primary claims judged over all of them; `InputError` where there are none."""
-    ids = {*ResultsTree(tree).made(), *(path.stem for path in (tree / "failed").glob("*.json"))}
-    if not ids:
+    made, failures = ResultsTree(tree).made(), ResultsTree(tree).failures()
+    if not (made or failures):
         raise InputError(f"{tree} holds no figure yet: make figures first")
-    found = [_failure(tree, name) if _failed(tree, name).exists() else _figure(tree, name) for name in in_order(ids)]
+    ids = in_order({*made, *failures})
+    found = [_failure(name, failures[name]) if name in failures else _figure(tree, name) for name in ids]
     claims = iter(in_family([claim for figure in found for claim in figure.claims]))
     return [
         replace(figure, claims=[next(claims) for _ in figure.claims]) if isinstance(figure, Figure) else figure
@@ -116,12 +116,7 @@ def _has_something(product: SavedProduct) -> bool:
     return bool(product.file(".png") or product.shown or product.role == "claims")
 
 
-def _failed(tree: Path, name: str) -> Path:
-    return tree / "failed" / f"{name}.json"
-
-
-def _failure(tree: Path, name: str) -> Failure:
-    known = json.loads(_failed(tree, name).read_text(encoding="utf-8"))
+def _failure(name: str, known: dict[str, Any]) -> Failure:
     cell = "unknown" if known["cell"] is None else str(known["cell"])
     message = _ANSI.sub("", known["message"])
     return Failure(name, known["title"], known["notebook"], cell, known["exception"], message)

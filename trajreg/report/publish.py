@@ -4,11 +4,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from trajreg.files import write_json
+from trajreg.files import Damaged, file_checksum, refuse_changes, write_sealed
 from trajreg.report.render import render
 from trajreg.runs.keys import digest, library_files
 from trajreg.runs.provenance import machine, num_cores, source
-from trajreg.runs.tree import ResultsTree
+from trajreg.runs.tree import MANIFEST, ResultsTree
 
 
 def publish(tree: ResultsTree, top: Path, profile: str, version: str) -> list[str]:
@@ -20,24 +20,31 @@ def publish(tree: ResultsTree, top: Path, profile: str, version: str) -> list[st
     reading = (top / "docs" / "reading-a-figure.md").read_text(encoding="utf-8")
     key = _key(tree, figures, top, reading)
     known = tree.manifest()
-    if known and known["key"] == key and all((tree.root / page).is_file() for page in known["pages"]):
+    if known and known["key"] == key and _is_whole(tree.root, known["pages"]):
         return []
-    (tree.root / "manifest.json").unlink(missing_ok=True)
+    (tree.root / MANIFEST).unlink(missing_ok=True)
     manifest = {"profile": profile, "version": version, "key": key} | _manifest(top, figures)
     written = render(tree.root, profile=profile, version=version, reading=reading, provenance=_flat(manifest))
-    pages = [path.relative_to(tree.root).as_posix() for path in written]
-    write_json(tree.root / "manifest.json", manifest | {"pages": pages})
-    return pages
+    pages = {path.relative_to(tree.root).as_posix(): file_checksum(path) for path in written}
+    write_sealed(tree.root / MANIFEST, manifest | {"pages": pages})
+    return list(pages)
+
+
+def _is_whole(root: Path, pages: dict[str, str]) -> bool:
+    try:
+        refuse_changes(root, pages)
+    except Damaged:
+        return False
+    return True
 
 
 def _key(tree: ResultsTree, figures: dict[str, dict[str, Any]], top: Path, reading: str) -> str:
     """What the report depends on, by content: figures, what became of them, failures, templates, and this code."""
-    failed = {path.name: path.read_text() for path in sorted((tree.root / "failed").glob("*.json"))}
     damage = {figure: tree.damage(figure) for figure in tree.made()}
     paths = sorted((top / "trajreg" / "report").iterdir())
     templates = [path.read_text() for path in paths if path.suffix in (".html", ".css")]
     library = library_files(f"import {__name__}", top)
-    return digest([figures, failed, damage, library, templates, reading])
+    return digest([figures, tree.failures(), damage, library, templates, reading])
 
 
 def _manifest(top: Path, figures: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
 from trajreg.errors import InputError
+from trajreg.files import Damaged
 from trajreg.run_spec import RunSpec
 from trajreg.runs.fingerprint import identity
 from trajreg.runs.outcome import Refused, Tell
@@ -64,22 +66,34 @@ class Printed:
         print(text)
 
 
-def execute(name: str, wanted: Wanted, store: RunStore, work: Work | None = None, anew: bool = False) -> None:
-    """Make what is missing of this run; waits if another process is at it.
+def execute(
+    name: str,
+    wanted: Wanted,
+    store: RunStore,
+    work: Work | None = None,
+    anew: bool = False,
+    stopped: Callable[[], bool] = lambda: False,
+) -> None:
+    """Make what is missing of this run; waits if another process is at it, until `stopped`.
 
     First the run is made, or replayed, watched by what can watch it from its start. What can be measured only afterwards follows in pieces,
-    side by side. Each of them is stored as soon as it is whole. A stored run that does not come out as it was stored is an InputError; with
-    `anew` it is set aside and made again.
+    side by side. Each of them is stored as soon as it is whole. What cannot be believed is set aside first, and snapshots that turn out so
+    while they are read. A stored run that does not come out as it was stored is an InputError; with `anew` it is set aside and made again.
     """
     work = work or Here(Printed())
-    with store.lock(name):
+    say = work.tell.say
+    read = partial(store.load_or_set_aside, say=say)
+    with store.lock(name, say, stopped):
         try:
-            _make(todo(name, wanted, store, work.tell.say), store, work)
+            _make(todo(name, wanted, store, read), store, work)
+        except Damaged as error:
+            say(f"run {name}: {error}; set aside as {store.set_snapshots_aside(name)}, they are made again")
+            _make(todo(name, wanted, store, read), store, work)
         except Refused as error:
             if not anew:
                 raise InputError(f"{error}. {ANEW}") from None
-            work.tell.say(f"run {name}: {error}; set aside as {store.set_aside(name)}, it is made anew")
-            _make(todo(name, wanted, store, work.tell.say), store, work)
+            say(f"run {name}: {error}; set aside as {store.set_aside(name)}, it is made anew")
+            _make(todo(name, wanted, store, read), store, work)
 
 
 def _make(missing: Todo, store: RunStore, work: Work) -> None:
@@ -109,8 +123,7 @@ def _begin(missing: Todo, root: Path, tell: Tell) -> list[Any]:
     outcome = executor(missing.spec).execute(missing, store, tell)
     facts = _facts(time.perf_counter() - started)
     if outcome.result is not None:
-        known = {"fingerprint": missing.name, "identity": identity(missing.spec)}
-        store.save(missing.name, outcome.result, known | facts)
+        store.save(missing.name, outcome.result, {"identity": identity(missing.spec)} | facts)
     for key, result in outcome.measurements.items():
         store.save(missing.name, result, _measured(missing, key) | facts, key)
     return list(outcome.pieces)
@@ -134,7 +147,7 @@ def _end(missing: Todo, root: Path, tell: Tell) -> None:
 
 
 def _measured(missing: Todo, key: str) -> dict[str, Any]:
-    return {"measurement": key, "options": missing.measures[key].model_dump(mode="json")}
+    return {"options": missing.measures[key].model_dump(mode="json")}
 
 
 def _facts(seconds: float) -> dict[str, Any]:

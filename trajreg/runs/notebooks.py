@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from trajreg.errors import InputError
+from trajreg.files import CannotWrite, write_text, writing
 from trajreg.runs.keys import digest, library_files, notebook_cells, parameter_names
 from trajreg.runs.plan import each_once, plan
 from trajreg.runs.store import RunStore
@@ -49,7 +50,7 @@ class FigureJob:
 
     def are_runs_there(self) -> bool:
         """Whether every run and every measurement that this figure shows is stored."""
-        return not plan(self.figure.wanted(), self.store, lambda text: None)
+        return not plan(self.figure.wanted(), self.store)
 
     def key(self) -> str:
         """What the figure depends on, by content; changes when any of it does."""
@@ -66,9 +67,9 @@ class FigureJob:
         )
 
     def _contents(self) -> dict[str, Any]:
-        """What is stored of each run and each of its measurements, by checksums; None where there is nothing."""
+        """What is stored of each run and each of its measurements, by checksums; None where there is nothing to be believed."""
         keys = [(name, key) for name, one in each_once(self.figure.wanted()).items() for key in (None, *one.measures)]
-        stored = {f"{name}/{key or ''}": self.store.load(name, key) for name, key in keys}
+        stored = {f"{name}/{key or ''}": self.store.believed(name, key) for name, key in keys}
         return {name: one and one.manifest["files"] for name, one in stored.items()}
 
     def is_ready(self) -> bool:
@@ -77,12 +78,12 @@ class FigureJob:
         return known is not None and known["key"] == self.key()
 
     def parameters(self, output: Path) -> dict[str, Any]:
-        """What papermill injects: the profile, the figure's setting as plain values, and where figures' folders are written.
+        """What papermill injects: the profile, the figure's setting as plain values, and where figures' folders are written."""
+        return {"profile": self.profile, "setting": self._injected(), "output_dir": self.output(output)}
 
-        The path counts from the project's top folder: an executed notebook tells nothing of the machine it ran on.
-        """
-        relative = Path(os.path.relpath(output, self.top)).as_posix()
-        return {"profile": self.profile, "setting": self._injected(), "output_dir": relative}
+    def output(self, folder: Path) -> str:
+        """A folder as a notebook is told of it, from the project's top folder: it tells nothing of the machine it ran on."""
+        return Path(os.path.relpath(folder, self.top)).as_posix()
 
     def _injected(self) -> dict[str, Any] | None:
         """The figure's setting as its params files have it; None for a figure that shows the runs of others."""
@@ -90,35 +91,54 @@ class FigureJob:
         return None if setting is None else setting.model_dump(mode="json", exclude_unset=True)
 
 
-def execute_notebook(job: FigureJob) -> dict[str, Any] | None:
-    """Run the notebook and promote its products. Returns None, or what failed: figure, title, cell, exception, message, notebook.
+@dataclass(frozen=True)
+class Drawn:
+    """What came of a notebook: the provenance of its products, or its failure (figure, title, cell, exception, message)."""
 
-    A second process that wants the same figure waits, and then finds it.
-    """
-    with job.tree.lock(job.figure.id):
-        return None if job.is_ready() else _execute(job)
+    provenance: dict[str, Any] | None = None
+    failure: dict[str, Any] | None = None
 
 
-def _execute(job: FigureJob) -> dict[str, Any] | None:
+def draw(job: FigureJob, staging: Path) -> Drawn:
+    """Execute the notebook into its staging folder, in any process. Raises CannotWrite where the disk takes nothing more."""
     key, started = job.key(), time.perf_counter()  # before: what is edited meanwhile is not in the figure
-    staging = job.tree.staging(job.figure.id)
     try:
-        _run(job, staging)
-        _forget_paths(staging / NOTEBOOK)
-        job.tree.promote(job.figure.id, staging, _provenance(job, key, time.perf_counter() - started))
+        with writing(f"the notebook of {job.figure.id}", staging):
+            _run(job, staging)
+            _forget_paths(staging / NOTEBOOK, job.output(staging.parent), job.output(job.tree.root))
+        return Drawn(provenance=_provenance(job, key, time.perf_counter() - started))
     except Exception as error:  # whatever ends a notebook is reported; the other figures go on
-        failure = _failure(job.figure, error)
-        kept = job.tree.fail(job.figure.id, staging, failure)
-        return failure | {"notebook": str(kept)}
-    return None
+        if isinstance(error, CannotWrite) or getattr(error, "ename", None) == CannotWrite.__name__:
+            raise CannotWrite(getattr(error, "evalue", str(error))) from None
+        return Drawn(failure=_failure(job.figure, error))
+
+
+def place(job: FigureJob, staging: Path, drawn: Drawn) -> dict[str, Any] | None:
+    """Put the figure into the tree, or keep what failed of it; call it with the tree's lock held. None, or the failure."""
+    failure = drawn.failure
+    if drawn.provenance is not None:
+        try:
+            job.tree.promote(job.figure.id, staging, drawn.provenance)
+        except CannotWrite:
+            raise
+        except InputError as error:
+            failure = _failure(job.figure, error)
+    return failure and failure | {"notebook": str(job.tree.fail(job.figure.id, staging, failure))}
+
+
+def killed(job: FigureJob) -> Drawn:
+    """What to say where the process that executed the notebook ended without a word."""
+    message = "the process that executed the notebook was killed (out of memory?); run the same command again"
+    return Drawn(failure=_failure(job.figure, MemoryError(message)))
 
 
 def _run(job: FigureJob, staging: Path) -> None:
     """Execute the notebook into its staging folder."""
     import papermill  # imports the whole notebook stack, which only this needs
 
-    # the kernel runs one thread, as workers do: notebooks are executed side by side
-    os.environ.update(OMP_NUM_THREADS="1", PYDEVD_DISABLE_FILE_VALIDATION="1", JUPYTER_PLATFORM_DIRS="1")
+    # one thread, as workers have, since notebooks are executed side by side; nothing of the user's own IPython, or of a home
+    own = {name: str(staging.parent / name.lower()) for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR")}
+    os.environ.update(own, OMP_NUM_THREADS="1", PYDEVD_DISABLE_FILE_VALIDATION="1", JUPYTER_PLATFORM_DIRS="1")
     papermill.execute_notebook(
         str(job.notebook),
         str(staging / NOTEBOOK),
@@ -133,12 +153,13 @@ def _run(job: FigureJob, staging: Path) -> None:
     )
 
 
-def _forget_paths(notebook: Path) -> None:
-    """Take out of an executed notebook where papermill read and wrote it: paths of this machine."""
-    content = json.loads(notebook.read_text())
+def _forget_paths(notebook: Path, staged: str, final: str) -> None:
+    """Take out of an executed notebook where papermill read and wrote it: paths of this machine, and of this attempt."""
+    content = json.loads(notebook.read_text(encoding="utf-8"))
     for name in ("input_path", "output_path", "parameters"):
         content["metadata"].get("papermill", {}).pop(name, None)
-    notebook.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    write_text(notebook, text.replace(staged, final))
 
 
 def _failure(figure: Figure, error: Exception) -> dict[str, Any]:

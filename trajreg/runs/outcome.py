@@ -4,7 +4,7 @@
 - `execute(todo, store, tell) -> Outcome`: make the run, or what of it is missing, or raise `Refused`;
 - where measures can watch such a run: `replay(todo, store, piece, tell)`, run a piece of a stored run again, in any order and process;
   `collect(todo, store, parts) -> dict[name, Result]`, the measurements that follow; `end(todo, store)`, when all is stored;
-  `room(todo, store) -> Room`, the disk that it takes.
+  `room(todo, store) -> Room`, the disk that it takes; `memory(todo) -> int`, about how many bytes a process needs that makes it.
 """
 
 from collections.abc import Sequence

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from math import gcd
 
 from trajreg.columns import Columns
+from trajreg.files import Damaged
 from trajreg.measures.measure import Measure
 from trajreg.run_spec import RunSpec
 from trajreg.runs.fingerprint import fingerprint
@@ -14,7 +15,8 @@ from trajreg.runs.store import RunStore, Stored
 from trajreg.studies.kinds import Wanted
 from trajreg.training.snapshot_index import kept_numbers, numbers
 
-Say = Callable[[str], None]
+Read = Callable[[str, str | None], Stored | None]
+"""What is stored of a run, or of a measurement of it; None where that is nothing, or cannot be believed."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,9 @@ def each_once(wanted: Iterable[Wanted]) -> dict[str, Wanted]:
     return found
 
 
-def todo(name: str, wanted: Wanted, store: RunStore, say: Say) -> Todo:
-    """What of this run is to be made; what cannot be believed is set aside and counts as absent."""
-    stored = store.load_or_set_aside(name, say=say)
+def todo(name: str, wanted: Wanted, store: RunStore, read: Read) -> Todo:
+    """What of this run is to be made."""
+    stored = read(name, None)
     if stored is None:
         return Todo(name, wanted, False, dict(wanted.measures), wanted.keep_snapshots is not None)
     if stored.diverged:  # there is no more to be known of it
@@ -81,15 +83,23 @@ def todo(name: str, wanted: Wanted, store: RunStore, say: Say) -> Todo:
         return Todo(
             name, wanted, True, dict(wanted.measures), wanted.keep_snapshots is not None, lacks_columns=(*gone,)
         )
-    measured = {key: store.load_or_set_aside(name, key, say) for key in wanted.measures}
+    measured = {key: read(name, key) for key in wanted.measures}
     absent = {key: _absent(one, wanted.measures[key].columns) for key, one in measured.items() if one is not None}
     outdated = {key: columns for key, columns in absent.items() if columns}
     lacking = {key: wanted.measures[key] for key, one in measured.items() if one is None or key in outdated}
-    every, kept = wanted.keep_snapshots, numbers(store.kept_snapshots(name))
+    every, kept = wanted.keep_snapshots, _kept(store, name)
     if every is None or {*kept_numbers(wanted.spec.length, every)} <= {*kept}:
         return Todo(name, wanted, True, lacking, False, outdated)
     # those that another figure wanted stay among the new ones
     return Todo(name, replace(wanted, keep_snapshots=gcd(every, *kept[:-1])), True, lacking, True, outdated)
+
+
+def _kept(store: RunStore, name: str) -> list[int]:
+    """The snapshots that stayed with a run; none where their manifest cannot be believed."""
+    try:
+        return numbers(store.kept_snapshots(name))
+    except Damaged:
+        return []
 
 
 def _absent(stored: Stored, columns: Columns) -> list[str]:
@@ -98,9 +108,9 @@ def _absent(stored: Stored, columns: Columns) -> list[str]:
     return [one.name for one in columns.summary if one.name not in known and not one.first_below]
 
 
-def plan(wanted: Iterable[Wanted], store: RunStore, say: Say) -> list[Todo]:
-    """All that is to be made, the longest first, so that none is left running alone at the end."""
-    found = [todo(name, one, store, say) for name, one in each_once(wanted).items()]
+def plan(wanted: Iterable[Wanted], store: RunStore) -> list[Todo]:
+    """All that is to be made, the longest first, so that none is left running alone at the end; moves nothing."""
+    found = [todo(name, one, store, store.believed) for name, one in each_once(wanted).items()]
     return sorted((one for one in found if not one.is_nothing), key=lambda one: -one.spec.cost)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import TypeAdapter
 
 from trajreg.errors import InputError
-from trajreg.files import write_json
+from trajreg.files import write_json, write_text, writing
 from trajreg.studies.claims import COLUMNS
 from trajreg.studies.numbers import number
 from trajreg.studies.product import Headline, Product, Role
@@ -87,7 +87,8 @@ class ProductFolder:
         own = _as_product(name, content)
         product = replace(own, title=title or own.title, caption=caption or own.caption, alt=alt or own.alt)
         self._check(name, product)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with writing(f"product {name!r}", self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
         shown = _shown(product)
         self.saved.append(
             SavedProduct(
@@ -144,7 +145,7 @@ class ProductFolder:
             save_figure(product.picture, self.folder / name)
             files += [f"{name}{suffix}" for suffix in FORMATS]
         if product.table is not None:
-            _flat(product.table).to_csv(self.folder / f"{name}.csv", index=False)
+            write_text(self.folder / f"{name}.csv", _flat(product.table).to_csv(index=False, lineterminator="\n"))
             files.append(f"{name}.csv")
         return files
 

@@ -1,23 +1,35 @@
 """The run store: a folder a run, named by its fingerprint, with one a measurement inside. Parquet, JSON, safetensors, never pickle."""
 
-import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from trajreg.columns import Value, as_plain, from_plain
 from trajreg.errors import InputError
-from trajreg.files import file_checksum, write_json
+from trajreg.files import (
+    Damaged,
+    file_checksum,
+    is_folder,
+    is_taken,
+    read_sealed,
+    refuse_changes,
+    remove,
+    set_aside,
+    write_sealed,
+    writing,
+)
+from trajreg.locks import Lock
 from trajreg.result import Result
 
 MANIFEST = "manifest.json"
@@ -35,18 +47,23 @@ class Stored:
     manifest: dict[str, Any]
 
     @classmethod
-    def read(cls, folder: Path, what: str) -> "Stored | None":
-        """What is in this folder, None if there is none; CorruptRun names the file of `what` that cannot be believed."""
-        if not folder.is_dir():
+    def read(cls, folder: Path, what: str, known: dict[str, str | None]) -> "Stored | None":
+        """What is in this folder, None if there is none; CorruptRun names the file of `what` that cannot be believed.
+
+        `known` is what its manifest has to say: a folder that was copied to another name is not believed.
+        """
+        if not is_taken(folder):
             return None
+        if not is_folder(folder):
+            raise CorruptRun(f"{what}: a file or a link stands in the place of its folder")
         try:
-            manifest = json.loads((folder / MANIFEST).read_text())
-            files = dict(manifest["files"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CorruptRun(f"{what}: {MANIFEST} is unreadable ({type(error).__name__})") from None
-        for name, checksum in files.items():
-            if not (folder / name).is_file() or file_checksum(folder / name) != checksum:
-                raise CorruptRun(f"{what}: {name} is missing or was changed since it was written")
+            manifest = read_sealed(folder / MANIFEST)
+            for key, value in known.items():
+                if manifest.get(key) != value:
+                    raise Damaged(f"{MANIFEST} is of {key} {manifest.get(key)}")
+            refuse_changes(folder, manifest["files"])
+        except (Damaged, OSError) as error:
+            raise CorruptRun(f"{what}: {error}") from None
         return cls(folder, manifest)
 
     @property
@@ -71,10 +88,9 @@ class Stored:
 
     def array(self, name: str) -> np.ndarray:
         """One of its arrays; InputError when it was not kept."""
-        path = self.folder / f"{name}.safetensors"
-        if not path.exists():
+        if f"{name}.safetensors" not in self.manifest["files"]:
             raise InputError(f"{self.folder.name} kept no {name}: set keep_{name}: true in its params")
-        return load_file(path)[name]
+        return load_file(self.folder / f"{name}.safetensors")[name]
 
 
 class RunStore:
@@ -86,15 +102,27 @@ class RunStore:
     def __init__(self, root: Path):
         self.root = Path(root)
 
+    def make_way(self, say: Callable[[str], None]) -> None:
+        """Set aside what stands in the place of the store's folder and is none."""
+        if is_taken(self.root) and not self.root.is_dir():
+            aside = set_aside(self.root, self.root.name, self.root.with_name("corrupt"))
+            say(f"{self.root.name} is no folder; set aside as {aside.relative_to(self.root.parent)}")
+
     def load(self, fingerprint: str, measurement: str | None = None) -> Stored | None:
         """A run, or a measurement of it; None if there is none; CorruptRun names the file that cannot be believed."""
         what = f"run {fingerprint}" + (f", {measurement}" if measurement else "")
-        return Stored.read(self.root / fingerprint / (measurement or ""), what)
+        known = {"fingerprint": fingerprint, "measurement": measurement}
+        return Stored.read(self._folder(fingerprint, measurement), what, known)
 
-    def load_or_set_aside(
-        self, fingerprint: str, measurement: str | None = None, say: Callable[[str], None] = print
-    ) -> Stored | None:
-        """As `load`; a corrupt folder is reported, moved to `corrupt/` (nothing is deleted) and counts as absent."""
+    def believed(self, fingerprint: str, measurement: str | None = None) -> Stored | None:
+        """As `load`; what cannot be believed counts as absent, and stays where it is."""
+        try:
+            return self.load(fingerprint, measurement)
+        except CorruptRun:
+            return None
+
+    def load_or_set_aside(self, fingerprint: str, measurement: str | None, say: Callable[[str], None]) -> Stored | None:
+        """As `believed`, with the run's lock held: what cannot be believed is told and moved to `corrupt/`."""
         try:
             return self.load(fingerprint, measurement)
         except CorruptRun as error:
@@ -104,35 +132,47 @@ class RunStore:
 
     def set_aside(self, fingerprint: str, measurement: str | None = None) -> Path:
         """Move a run, or a measurement of it, to a free name under `corrupt/`; the run that is made in its place starts from its start."""
-        wanted = self.root / "corrupt" / (f"{fingerprint}-{measurement}" if measurement else fingerprint)
-        names = [wanted, *(wanted.with_name(f"{wanted.name}.{i}") for i in range(1, 1000))]
-        aside = next(name for name in names if not name.exists())
-        aside.parent.mkdir(exist_ok=True)
-        os.replace(self.root / fingerprint / (measurement or ""), aside)
+        name = f"{fingerprint}-{measurement}" if measurement else fingerprint
+        aside = set_aside(self._folder(fingerprint, measurement), name, self.root / "corrupt")
         if measurement is None:  # what a replay of it left is none of the new run's
-            shutil.rmtree(self.passing_snapshots(fingerprint), ignore_errors=True)
+            remove(self.passing_snapshots(fingerprint))
         return aside
+
+    def set_snapshots_aside(self, fingerprint: str) -> Path:
+        """Move all snapshots of a run, those that stay with it and those that pass, to a free name under `corrupt/`."""
+        found = [self.passing_snapshots(fingerprint), self.kept_snapshots(fingerprint)]
+        moved = [set_aside(one, f"{fingerprint}-snapshots", self.root / "corrupt") for one in found if is_taken(one)]
+        return moved[-1] if moved else self.root / "corrupt"
 
     def save(self, fingerprint: str, result: Result, facts: dict[str, Any], measurement: str | None = None) -> None:
         """Write a run, or a measurement of a stored run: all files into a hidden folder first, the manifest last, then one rename.
 
-        A measurement that is there gives way to the new one.
+        What is there of it gives way. CannotWrite where the disk is full.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{fingerprint}-", dir=self.root))
-        try:
+        folder = self._folder(fingerprint, measurement)
+        what = f"run {fingerprint}" + (f", {measurement}," if measurement else "")
+        with writing(what, self.root, _num_bytes(result)), self._partial(fingerprint) as partial:
             for name, table in result.tables.items():
                 table.to_parquet(partial / f"{name}.parquet", index=False)
             for name, array in result.arrays.items():
-                save_file({name: array}, partial / f"{name}.safetensors")
+                _save_array(name, array, partial / f"{name}.safetensors")
+            for path in partial.iterdir():
+                path.chmod(0o644)  # as all other files: some libraries write for the owner's eyes only
             files = {path.name: file_checksum(path) for path in sorted(partial.iterdir())}
             summary = {name: as_plain(value) for name, value in result.summary.items()}
-            manifest = facts | result.facts | {"how": result.how, "diverged": result.diverged, "summary": summary}
-            write_json(partial / MANIFEST, manifest | {"files": files})
+            known: dict[str, Any] = {"fingerprint": fingerprint, "measurement": measurement, "how": result.how}
+            known |= {"diverged": result.diverged, "summary": summary, "files": files}
+            write_sealed(partial / MANIFEST, facts | result.facts | known)
             partial.chmod(0o755)
-            if measurement and (self.root / fingerprint / measurement).is_dir():  # a rename needs the place to be free
-                os.replace(self.root / fingerprint / measurement, partial.with_name(f"{partial.name}-old"))
-            os.replace(partial, self.root / fingerprint / (measurement or ""))
+            _put(partial, folder)
+
+    @contextmanager
+    def _partial(self, fingerprint: str) -> Iterator[Path]:
+        """A hidden folder, of which nothing is left in the end."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{fingerprint}-", dir=self.root))
+        try:
+            yield partial
         finally:
             for left in (partial, partial.with_name(f"{partial.name}-old")):
                 shutil.rmtree(left, ignore_errors=True)
@@ -158,12 +198,40 @@ class RunStore:
         """Where the snapshots are that stay with a run; they have a manifest of their own."""
         return self.root / fingerprint / "snapshots"
 
-    def lock(self, fingerprint: str) -> AbstractContextManager[Any]:
+    def lock(self, fingerprint: str, say: Callable[[str], None], stopped: Callable[[], bool] = lambda: False) -> Lock:
         """Held while a run is made, so that a second process wanting the same run waits and then finds it."""
-        locks = self.root / ".locks"
-        locks.mkdir(parents=True, exist_ok=True)
-        return FileLock(locks / fingerprint)
+        return Lock(self.root / ".locks" / fingerprint, f"run {fingerprint}", say, stopped)
 
     def fingerprints(self) -> list[str]:
         """The runs there are."""
         return sorted(path.parent.name for path in self.root.glob(f"[0-9a-f]*/{MANIFEST}"))
+
+    def _folder(self, fingerprint: str, measurement: str | None) -> Path:
+        return self.root / fingerprint / (measurement or "")
+
+
+def _put(partial: Path, folder: Path) -> None:
+    """In the place of what is there: a rename needs the place to be free. Where it fails, that comes back."""
+    old = partial.with_name(f"{partial.name}-old")
+    if is_taken(folder):
+        os.replace(folder, old)
+    try:
+        os.replace(partial, folder)
+    except OSError:
+        if is_taken(old):
+            os.replace(old, folder)
+        raise
+
+
+def _num_bytes(result: Result) -> int:
+    """About what it takes on the disk."""
+    tables = sum(int(table.memory_usage(index=False).sum()) for table in result.tables.values())
+    return tables + sum(array.nbytes for array in result.arrays.values())
+
+
+def _save_array(name: str, array: np.ndarray, path: Path) -> None:
+    try:
+        save_file({name: array}, path)
+    except SafetensorError as error:  # it tells of the disk in words only
+        number = re.search(r"os error (\d+)", str(error))
+        raise OSError(int(number[1]), str(error)) if number else error from None

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import pandas as pd
+import psutil
 import torch
 
 from trajreg.data.dataset import Dataset
@@ -19,7 +20,8 @@ from trajreg.runs.outcome import Outcome, Refused, Room, Tell
 from trajreg.runs.plan import Todo
 from trajreg.runs.provenance import machine
 from trajreg.runs.store import RunStore, Stored
-from trajreg.training.loop import ReplayRefused, Trained, snapshot_bytes
+from trajreg.training.loop import ReplayRefused, Trained
+from trajreg.training.room import snapshot_bytes, step_bytes
 from trajreg.training.session import Session
 from trajreg.training.snapshot_index import kept_numbers
 from trajreg.training.snapshots import Snapshots, reserve
@@ -96,6 +98,7 @@ def end(todo: Todo, store: RunStore) -> None:
         passing.delete()
     else:
         passing.keep_only(kept_numbers(_spec(todo).num_epochs, every))
+        passing.drop_logs()
         passing.move(store.kept_snapshots(todo.name))
 
 
@@ -103,9 +106,9 @@ def room(todo: Todo, store: RunStore) -> Room:
     """The disk that its snapshots take; none of a run that cannot be trained, which says so then."""
     try:
         session = _fresh_session(_spec(todo))
+        from_snapshots = _from_kept_snapshots(todo, store, session)
     except InputError:
         return Room()
-    from_snapshots = _from_kept_snapshots(todo, store, session)
     every = _every(todo, {key: one for key, one in todo.measures.items() if key not in from_snapshots})
     kept = todo.wanted.keep_snapshots if todo.lacks_snapshots else None
     total, stay = (
@@ -113,6 +116,12 @@ def room(todo: Todo, store: RunStore) -> Room:
         for k in (every, kept)
     )
     return Room(total, stay)
+
+
+def memory(todo: Todo) -> int:
+    """About the bytes of a process that trains: what it has before its first step, and what a step keeps."""
+    session = _fresh_session(_spec(todo))
+    return psutil.Process().memory_info().rss + step_bytes(session)
 
 
 def trained_of(stored: Stored) -> Trained:

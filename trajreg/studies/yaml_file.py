@@ -22,7 +22,7 @@ from ruamel.yaml.reader import ReaderError
 
 from trajreg.errors import InputError, shown
 
-MAX_SIZE = 50_000  # characters of a file, and of its values when each alias is written out
+MAX_SIZE = 50_000  # bytes of a file, and characters of its values when each alias is written out
 MAX_DEPTH = 32  # lists and mappings within each other
 MAX_KEY = 200  # characters of a key
 MAX_DIGITS = 100  # of a number

@@ -6,18 +6,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from trajreg.errors import InputError
 from trajreg.training.observer import Observer
-from trajreg.training.optimizers import make_optimizer
 from trajreg.training.session import Epoch, Session
 from trajreg.training.snapshots import Snapshots, State, landing
 from trajreg.training.tasks import evaluate
 
 Progress = Callable[[int, float], None]
-
-STATE_BYTES = 16 * 2**10  # an upper bound of a snapshot's random streams, numbers, names, and the log of its steps
 
 
 class ReplayRefused(InputError):
@@ -206,16 +202,3 @@ def _refuse_deviation(stored: Trained, number: int, epoch: Epoch, arrived: str) 
             f"epoch {number}: the losses are those that were stored, but weights or buffers are not: their checksum is "
             f"{arrived[:12]}…, it was {landed[:12]}…"
         )
-
-
-def snapshot_bytes(session: Session, every: int = 1) -> int:
-    """An upper bound of one snapshot's bytes: weights, buffers, what the optimiser keeps for each weight, and the rest."""
-    probe = torch.nn.Parameter(torch.zeros(2))
-    probe.grad = torch.zeros(2)
-    optimizer = make_optimizer(session.spec.optimizer, [probe])
-    optimizer.step()  # PyTorch allocates an optimiser's state in its first step
-    copies = sum(value.shape == probe.shape for value in optimizer.state[probe].values() if torch.is_tensor(value))
-    model = sum(value.nbytes for value in session.model.state_dict().values())
-    entries = len(session.model.state_dict()) + 3 * len(session.weights)
-    log = every * (64 * session.steps_per_epoch + 512)
-    return model + copies * sum(weight.nbytes for weight in session.weights) + 256 * entries + log + STATE_BYTES

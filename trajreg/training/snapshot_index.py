@@ -1,9 +1,8 @@
 """Which snapshots a folder holds, told without reading them. Imports no torch."""
 
-import json
 from pathlib import Path
 
-from trajreg.errors import InputError
+from trajreg.files import Damaged, is_file, is_folder, is_taken, read_sealed
 
 MANIFEST = "manifest.json"
 
@@ -14,19 +13,18 @@ def names(number: int) -> tuple[str, str]:
 
 
 def checksums(folder: Path) -> dict[str, str]:
-    """File → SHA-256 of all that counts in a folder; InputError where that is unreadable."""
-    path = folder / MANIFEST
-    if not path.exists():
+    """File → SHA-256 of all that counts in a folder; Damaged where that cannot be believed."""
+    if not is_taken(folder) or (is_folder(folder) and not is_taken(folder / MANIFEST)):
         return {}
     try:
-        return dict(json.loads(path.read_text())["files"])
-    except (ValueError, KeyError, TypeError):
-        raise InputError(f"{path} is unreadable; delete the folder to make them again") from None
+        return dict(read_sealed(folder / MANIFEST)["files"])
+    except Damaged as error:
+        raise Damaged(f"snapshots in {folder}: {error}") from None
 
 
 def numbers(folder: Path) -> list[int]:
-    """The snapshots there are, in order; one that was cut short does not count."""
-    files = checksums(folder)
+    """The snapshots there are, in order; one that was cut short or deleted does not count. What they hold is checked when it is read."""
+    files = {name for name in checksums(folder) if is_file(folder / name)}
     found = {int(name.partition(".")[0].removeprefix("epoch-")) for name in files}
     return sorted(number for number in found if all(name in files for name in names(number)))
 

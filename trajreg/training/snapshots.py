@@ -15,7 +15,7 @@ from torch import nn
 
 from trajreg.data.dataset import checksum
 from trajreg.errors import InputError
-from trajreg.files import write_json
+from trajreg.files import Damaged, is_file, is_taken, remove, write_sealed, writing
 from trajreg.training import snapshot_index as index
 
 
@@ -92,19 +92,20 @@ class Snapshots:
         self.folder = Path(folder)
 
     def write(self, number: int, state: State, log: dict[str, Any] | None = None) -> None:
-        """Keep this state as snapshot `number`; it counts when this returns."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Keep this state as snapshot `number`; it counts when this returns. CannotWrite where the disk is full."""
         tensors, plain = index.names(number)
         contents = {tensors: save(state.tensors), plain: json.dumps({"plain": state.plain, "log": log or {}}).encode()}
-        for name, content in contents.items():
-            (self.folder / name).write_bytes(content)
+        with writing(f"snapshot {number}", self.folder, sum(map(len, contents.values()))):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for name, content in contents.items():
+                (self.folder / name).write_bytes(content)
         files = index.checksums(self.folder) | {
             name: hashlib.sha256(content).hexdigest() for name, content in contents.items()
         }
-        write_json(self.folder / index.MANIFEST, {"files": files})
+        write_sealed(self.folder / index.MANIFEST, {"files": files})
 
     def read(self, number: int) -> State:
-        """Snapshot `number`; InputError names the file that is missing or was changed by as little as one byte."""
+        """Snapshot `number`; Damaged names the file that is missing or was changed by as little as one byte."""
         tensors, plain = (self._content(name, number) for name in index.names(number))
         return State(load(tensors), json.loads(plain)["plain"])
 
@@ -120,29 +121,32 @@ class Snapshots:
         """Delete all other snapshots."""
         files = index.checksums(self.folder)
         gone = [name for number in self.numbers() if number not in numbers for name in index.names(number)]
-        write_json(self.folder / index.MANIFEST, {"files": {name: files[name] for name in files if name not in gone}})
+        write_sealed(self.folder / index.MANIFEST, {"files": {name: files[name] for name in files if name not in gone}})
         for name in gone:
             (self.folder / name).unlink(missing_ok=True)
 
+    def drop_logs(self) -> None:
+        """Leave states only: then they are the same, whether the training left them or a replay of it."""
+        for number in self.numbers():
+            self.write(number, self.read(number))
+
     def move(self, folder: Path) -> None:
         """To another place on the same disk, in one piece, in the place of those that are there."""
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
         os.replace(self.folder, folder)
         self.folder = folder
 
     def delete(self) -> None:
-        """Delete the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Delete the folder, or whatever stands in its place."""
+        remove(self.folder)
 
     def _content(self, name: str, number: int) -> bytes:
         path, files = self.folder / name, index.checksums(self.folder)
-        if name not in files or not path.is_file():
-            raise InputError(f"the snapshot after epoch {number} is missing ({path})")
-        content = path.read_bytes()
+        if name not in files or not is_taken(path):
+            raise Damaged(f"the snapshot after epoch {number} is missing ({path})")
+        content = path.read_bytes() if is_file(path) else b""
         if hashlib.sha256(content).hexdigest() != files[name]:
-            raise InputError(
-                f"snapshot {path} was changed since it was written; delete {self.folder} to make them again"
-            )
+            raise Damaged(f"snapshot {path} was changed since it was written")
         return content
 
 
