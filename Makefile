@@ -27,7 +27,7 @@ REFUSAL  = error: this folder cannot be written to: clone trajreg into one that 
 WRITABLE = [ -w . ] || { echo "$(REFUSAL)" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: all runs figures report verify status test lint format docs lab env lock clean help writable
+.PHONY: all runs figures report verify status test soak lint format docs lab env lock clean help writable
 
 all: env | $(call named,runs figures)  ## reproduce: train the runs, execute the notebooks, render the report, compare with the reference
 	$(RUN) all $(SELECT) --version $(VERSION)
@@ -49,6 +49,9 @@ status: env | $(call named,runs figures all report verify)  ## what is ready and
 
 test: env lint  ## lint, the unit tests, the documentation and the whole pipeline on the smoke profile
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+soak: env  ## attack the pipeline from outside for hours: kills, interrupts, pairs, spoilt files, full disks (SEED=1)
+	$(BIN)/python tests/soak --seed $(or $(SEED),1)
 
 lint: env  ## ruff, the layer contract, the types of the library
 	$(BIN)/ruff check $(CODE) notebooks

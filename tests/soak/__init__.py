@@ -1,0 +1,1 @@
+"""The soak test: attacks on `python -m trajreg` from outside, again and again. `python tests/soak --help`."""
