@@ -139,7 +139,7 @@ def edit(path, old, new):
         ),
         (lambda folder: (folder / "manifest.json").unlink(), "manifest.json is missing"),
         (lambda folder: (folder / "manifest.json").write_text("{"), "manifest.json is unreadable"),
-        (lambda folder: (folder / "manifest.json").write_text("[]"), "manifest.json is unreadable"),
+        (lambda folder: (folder / "manifest.json").write_text("[]"), "manifest.json was changed since it was written"),
     ],
 )
 def test_a_corrupt_run_is_reported_set_aside_and_made_again(store, spoil, message, capsys):

@@ -110,12 +110,14 @@ class Display:
     ) -> Literal[False]:
         self._stop.set()
         self._thread.join()
-        self._bar.close()
+        with suppress(OSError, ValueError):
+            self._bar.close()
         return False
 
     def say(self, text: str) -> None:
         """Print a message above the bar."""
-        self._bar.write(text, file=sys.stderr)
+        with suppress(OSError, ValueError):
+            self._bar.write(text, file=sys.stderr)
 
     def settle(self) -> None:
         """Return when all that has been told is noted."""
@@ -140,12 +142,11 @@ class Display:
         except EOFError:  # all that could write to it have ended
             self._pipes = [one for one in self._pipes if one is not pipe]
             return
-        with suppress(OSError, ValueError):  # where nobody can be shown anything, the runs go on all the same
-            self.note(*event)
+        self.note(*event)
 
     def note(self, name: str, what: str, value: Any) -> None:
-        """Show an event of a run."""
-        with self._noting:
+        """Show an event of a run; where nobody can be shown anything, the runs go on all the same."""
+        with self._noting, suppress(OSError, ValueError):
             if what == "say":
                 self.say(value)
             elif what == "began":

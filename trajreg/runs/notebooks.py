@@ -3,6 +3,8 @@
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,19 +140,35 @@ def _run(job: FigureJob, staging: Path) -> None:
 
     # one thread, as workers have, since notebooks are executed side by side; nothing of the user's own IPython, or of a home
     own = {name: str(staging.parent / name.lower()) for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR")}
-    os.environ.update(own, OMP_NUM_THREADS="1", PYDEVD_DISABLE_FILE_VALIDATION="1", JUPYTER_PLATFORM_DIRS="1")
-    papermill.execute_notebook(
-        str(job.notebook),
-        str(staging / NOTEBOOK),
-        parameters=job.parameters(staging.parent),
-        kernel_name="python3",
-        cwd=str(job.top),
-        progress_bar=False,
-        start_timeout=120,
-        execution_timeout=CELL_TIMEOUT,
-        coalesce_streams=True,
-        extra_arguments=["--log-level=CRITICAL"],  # the kernel's own warnings are none of the user's business
-    )
+    own |= {"OMP_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1", "JUPYTER_PLATFORM_DIRS": "1"}
+    with _environment(own):
+        papermill.execute_notebook(
+            str(job.notebook),
+            str(staging / NOTEBOOK),
+            parameters=job.parameters(staging.parent),
+            kernel_name="python3",
+            cwd=str(job.top),
+            progress_bar=False,
+            start_timeout=120,
+            execution_timeout=CELL_TIMEOUT,
+            coalesce_streams=True,
+            extra_arguments=["--log-level=CRITICAL"],  # the kernel's own warnings are none of the user's business
+        )
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """What a kernel that is started in here has in its environment."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _forget_paths(notebook: Path, staged: str, final: str) -> None:
