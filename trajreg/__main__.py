@@ -34,7 +34,8 @@ def _status() -> int:
 
         if not is_lack_of_memory(error):
             raise
-        print("error: there is too little memory even to begin: raise the limit (ulimit -v)", file=sys.stderr)
+        reason = " ".join(str(error).split()) or type(error).__name__
+        print(f"error: trajreg itself has too little memory ({reason}): raise the limit (ulimit -v)", file=sys.stderr)
         return 2
 
 

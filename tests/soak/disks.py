@@ -94,7 +94,7 @@ def _memory(one: Trial) -> None:
     one.begin(f"{memory / 2**30:.1f} GiB of addresses, {begun}")
     running = one.start("all", memory=memory)
     ended = running.wait(one.patience)
-    _refused(one, running, ended, "little memory", NO_MEMORY, RUN_OR_FIGURE)
+    _refused(one, running, ended, "little memory", NO_MEMORY, rf"trajreg itself|{RUN_OR_FIGURE}")
     one.completes("the next all with memory")
 
 
