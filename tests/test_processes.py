@@ -58,10 +58,8 @@ def living(command, folder):
     return found
 
 
-# a kernel, unlike the child here, notices itself that its worker was killed together with everything else
-@pytest.mark.parametrize(
-    ("whom", "name"), [("process", one) for one in SIGNALS] + [("group", "SIGINT"), ("group", "SIGTERM")]
-)
+# a kernel, unlike the child here, notices itself that its worker was ended together with everything else
+@pytest.mark.parametrize(("whom", "name"), [*(("process", one) for one in SIGNALS), ("group", "SIGINT")])
 def test_nothing_outlives_a_command(command, tmp_path, whom, name):
     number = getattr(signal, name)
     assert len(living(command.args, tmp_path)) >= 5  # itself, two workers, and a child of each
