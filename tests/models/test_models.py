@@ -73,6 +73,7 @@ def test_contract(name, activation, norm):
         ("resnet18", 100, 11_220_132),
         ("resnet34", 10, 21_282_122),
         ("unet", 1, 31_037_633),
+        ("alexnet", 10, 23_272_266),
     ],
 )
 def test_sizes_are_those_of_the_literature(name, num_outputs, num_weights):

@@ -4,5 +4,5 @@
 - `build`: from a spec to the network, with the dict of all networks
 - `layers`: activations, normalisation, initialisation and when to halve a map, shared by all
 - `lsuv`: initial weights scaled on training inputs
-- `mlp`, `vgg`, `resnet`, `unet`: the networks
+- `mlp`, `vgg`, `resnet`, `unet`, `alexnet`: the networks
 """

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from trajreg.errors import InputError, choices
+from trajreg.models.alexnet import AlexNet
 from trajreg.models.layers import activation_function, initialise
 from trajreg.models.lsuv import unit_variance
 from trajreg.models.mlp import MLP
@@ -26,6 +27,7 @@ MODELS: dict[str, Callable[[Any, Shape, int], nn.Module]] = {
     "resnet18": ResNet,
     "resnet34": ResNet,
     "unet": UNet,
+    "alexnet": AlexNet,
 }
 
 

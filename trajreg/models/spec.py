@@ -24,6 +24,21 @@ _ORDERS = Titles(
     }
 )
 Norm = Annotated[Literal["none", "batch"], Titles({"batch": "batch norm", "none": "no batch norm"})]
+# of all nets in one place, as the order of the spec classes below is not that of the colours: a new net comes last here
+_NETS = Titles(
+    {
+        "mlp": "MLP",
+        "vgg11": "VGG-11",
+        "vgg13": "VGG-13",
+        "vgg16": "VGG-16",
+        "resnet18": "ResNet-18",
+        "resnet34": "ResNet-34",
+        "unet": "U-Net",
+        "alexnet": "AlexNet",
+        "vgg19": "VGG-19",
+        "resnet50": "ResNet-50",
+    }
+)
 Skip = Annotated[bool, Titles({True: "skip connections", False: "no skip connections"})]
 Init = Annotated[
     Literal["default", "kaiming", "xavier", "lsuv"],
@@ -139,7 +154,8 @@ class NetSpec(NamedSpec):
     @property
     def same_in_both_modes(self) -> bool:
         """Whether train and eval mode compute the same function: there is neither batch norm nor dropout."""
-        return self.norm != "batch"
+        dropouts = (option for option in type(self).model_fields if option.endswith("dropout"))
+        return self.norm != "batch" and not any(getattr(self, option) for option in dropouts)
 
 
 class MLPSpec(NetSpec):
@@ -148,15 +164,10 @@ class MLPSpec(NetSpec):
     images_only: ClassVar[bool] = False
     width: ClassVar[float] = 1.0  # `hidden` says it all; every spec has a width
 
-    name: Annotated[Literal["mlp"], Titles({"mlp": "MLP"})]
+    name: Annotated[Literal["mlp"], _NETS]
     hidden: Hidden = (128, 128)
     bias: bool = True
     dropout: Probability = 0.0
-
-    @property
-    def same_in_both_modes(self) -> bool:
-        """See NetSpec."""
-        return super().same_in_both_modes and not self.dropout
 
 
 class ConvSpec(NetSpec):
@@ -166,30 +177,18 @@ class ConvSpec(NetSpec):
     norm: Norm = "batch"
     block_dropout: Probability = 0.0
 
-    @property
-    def same_in_both_modes(self) -> bool:
-        """See NetSpec."""
-        return super().same_in_both_modes and not self.block_dropout
-
 
 class VGGSpec(ConvSpec):
     """dropout: before the classifier."""
 
-    name: Annotated[
-        Literal["vgg11", "vgg13", "vgg16"], Titles({"vgg11": "VGG-11", "vgg13": "VGG-13", "vgg16": "VGG-16"})
-    ]
+    name: Annotated[Literal["vgg11", "vgg13", "vgg16"], _NETS]
     dropout: Probability = 0.0
-
-    @property
-    def same_in_both_modes(self) -> bool:
-        """See NetSpec."""
-        return super().same_in_both_modes and not self.dropout
 
 
 class ResNetSpec(ConvSpec):
     """skip: connections around each block."""
 
-    name: Annotated[Literal["resnet18", "resnet34"], Titles({"resnet18": "ResNet-18", "resnet34": "ResNet-34"})]
+    name: Annotated[Literal["resnet18", "resnet34"], _NETS]
     skip: Skip = True
 
 
@@ -198,13 +197,23 @@ class UNetSpec(ConvSpec):
 
     dense: ClassVar[bool] = True
 
-    name: Annotated[Literal["unet"], Titles({"unet": "U-Net"})]
+    name: Annotated[Literal["unet"], _NETS]
     skip: Skip = True
     depth: Count = 4
 
 
+class AlexNetSpec(ConvSpec):
+    """norm: none, as in the paper. dropout: of both hidden linear layers, where `order` says; 0.5 in the paper. block_dropout: in the
+    block of every convolution.
+    """
+
+    name: Annotated[Literal["alexnet"], _NETS]
+    norm: Norm = "none"
+    dropout: Probability = 0.0
+
+
 ModelSpec = Annotated[
-    MLPSpec | VGGSpec | ResNetSpec | UNetSpec,
+    MLPSpec | VGGSpec | ResNetSpec | UNetSpec | AlexNetSpec,
     Field(discriminator="name"),
 ]
 MODEL_SPECS = specs_by_name(ModelSpec)  # name → spec class
