@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from figures import figure
+from figures import battery_of, contrast, figure
 
 from trajreg.errors import InputError
 from trajreg.studies.rates import RATE, best_rates
@@ -89,3 +89,47 @@ def test_the_best_rate_has_the_smallest_loss_and_what_diverged_never_is():
 def test_only_one_thing_decides_the_learning_rate():
     with pytest.raises(InputError, match=r"setting: vary.optimizer.lr and tuned both decide the learning rate"):
         figure(tuned=TUNED, vary={"model.norm": ["batch", "none"], "optimizer.lr": [0.1, 0.4]})
+
+
+OPTIMISERS = {"SGD": {"optimizer": {"name": "sgd", "lr": 0.1}}, "Adam": {"optimizer": {"name": "adam", "lr": 0.001}}}
+OWN_GRIDS = {"grids": {"SGD": [0.1, 0.4], "Adam": [0.001, 0.004]}, "seeds": [1000], "shared": False}
+
+
+def optimisers(tuned, **changes):
+    question = {"contrasts": {"adam": contrast({"variant": "Adam"}, {"variant": "SGD"})}}
+    return figure(question, vary={}, variants=OPTIMISERS, tuned=tuned, **changes)
+
+
+def test_optimisers_have_grids_of_their_own_and_no_shared_rate():
+    made = optimisers(OWN_GRIDS | {"best": {"SGD": 0.4, "Adam": 0.001}}, primary={"rate": ["own"]})
+    assert rates(made) == [("SGD, own η", 0.4), ("Adam, own η", 0.001)]
+    assert rates(optimisers(OWN_GRIDS)) == [("SGD", 0.1), ("Adam", 0.001)]  # before any is chosen: as they are written
+
+
+@pytest.mark.parametrize(
+    ("tuned", "message"),
+    [
+        ({"grids": {"SDG": [0.1, 0.4]}}, r"setting: tuned.grids: 'SDG' is no variant, choose from SGD; Adam"),
+        ({"grids": {"SGD": [0.1, 0.1]}}, r"grids.SGD = \[0.1, 0.1\] has a value twice"),
+        ({"best": {"SGD": 0.4}}, r"setting: tuned.best lacks 'Adam', and without the shared rate it would not be shown"),
+        ({"best": {"SGD": 0.4, "Adam": 0.4}}, r"tuned.best: Adam: 0.4 is not in the grid, 0.001, 0.004"),
+        ({"grids": {"SGD": [0.1, 0.4]}, "best": {"SGD": 0.4, "Adam": 0.4}},
+         r"Adam: 0.4 is not in the grid, which has no rate for it"),
+        ({"grid": [0.1, 0.4]}, r"tuned: needs a grid of learning rates for all variants, or grids of their own, and not both"),
+        ({"shared": True}, r"variants.SGD.optimizer and tuned both decide the learning rate: .* or say tuned.shared: false"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_grids_of_their_own_is_refused(tuned, message):
+    with pytest.raises(InputError, match=message):
+        optimisers(OWN_GRIDS | tuned)
+
+
+def test_a_pair_beside_those_the_figure_is_about_has_exploratory_claims_and_the_other_seeds():
+    beside = contrast({"variant": "AdamW"}, {"variant": "SGD"}) | {"primary": False}
+    question = {"contrasts": {"adam": contrast({"variant": "Adam"}, {"variant": "SGD"}), "adamw": beside}}
+    every = OPTIMISERS | {"AdamW": {"optimizer": {"name": "adamw", "lr": 0.001}}}
+    success = battery_of(gamma={"primary": True})
+    made = figure(question, None, success, vary={}, variants=every, seeds=5, other_seeds=2)
+    assert {claim.id: claim.primary for claim in made.claims} == {"adam-gamma": True, "adamw-gamma": False}
+    assert [made.seeds_of(one) for one in made.variants] == [5, 5, 2]
+    assert [made.is_compared(one) for one in made.variants] == [True] * 3

@@ -23,7 +23,8 @@ Losses = dict[str, dict[float, float]]
 
 
 def tune(params: Path, profile: str, figure_id: str, store: RunStore, workers: int | None = None) -> Losses:
-    """Train the variants that primary claims compare at every rate of the grid, and write the best rates into the figure's setting.
+    """Train the variants that contrasts compare, in cells whose claims may be primary, at every rate of their grid, and write the best
+    rates into the figure's setting.
 
     Runs are kept in `store` as all others are. A run that diverged counts as an infinite loss.
     Raises InputError where the setting declares no grid.
@@ -61,11 +62,8 @@ def told(losses: Losses) -> Iterator[str]:
 
 def _trials(figure: Figure, tuned: TunedSpec) -> Iterator[tuple[str, Iterator[tuple[float, list[RunSpec]]]]]:
     for variant in figure.variants:
-        if figure.is_main(variant):
-            yield (
-                variant.label,
-                ((lr, [at_rate(variant.seeded(seed), lr) for seed in tuned.seeds]) for lr in tuned.grid),
-            )
+        if grid := tuned.grid_of(variant.label) if figure.is_main(variant) or figure.is_compared(variant) else ():
+            yield variant.label, ((lr, [at_rate(variant.seeded(seed), lr) for seed in tuned.seeds]) for lr in grid)
 
 
 def _final_loss(store: RunStore, spec: RunSpec) -> float:

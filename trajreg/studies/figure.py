@@ -11,7 +11,7 @@ from trajreg.errors import InputError
 from trajreg.studies.kinds import KINDS, Wanted
 from trajreg.studies.names import label
 from trajreg.studies.problems import no_variants, problems
-from trajreg.studies.question import Batteries, QuestionSpec
+from trajreg.studies.question import Batteries, Contrast, QuestionSpec
 from trajreg.studies.setting import Settings, SettingSpec, Variant, same
 
 REPLICATED = ("paper", "reconstructed")  # the status of figures whose claims may be primary
@@ -78,12 +78,19 @@ class Figure:
         return self.setting.seeds if self.is_main(variant) else self.setting.other_seeds or self.setting.seeds
 
     def is_main(self, variant: Variant) -> bool:
-        """Whether a contrast compares this variant in a cell whose claims may be primary; where there is no contrast all are alike."""
-        sides = [side for one in self.question.contrasts.values() for side in (one.treatment, one.control)]
-        return not sides or any(
+        """Whether a contrast compares this variant where claims may be primary; where there is no contrast all are alike."""
+        contrasts = self.question.contrasts.values()
+        return not contrasts or any(one.primary and self._compares(one, variant) for one in contrasts)
+
+    def is_compared(self, variant: Variant) -> bool:
+        """Whether any contrast, primary or not, compares this variant in a cell whose claims may be primary."""
+        return any(self._compares(one, variant) for one in self.question.contrasts.values())
+
+    def _compares(self, contrast: Contrast, variant: Variant) -> bool:
+        return any(
             variant.has(side)
             and self.primary_in({key: value for key, value in variant.settings.items() if key not in side})
-            for side in sides
+            for side in (contrast.treatment, contrast.control)
         )
 
     @property
@@ -170,7 +177,7 @@ class Figure:
                 control=control,
                 source="ours" if self.question.status == "ours" else one.source,
                 pair_source="ours" if self.question.status == "ours" else contrast.source,
-                primary=one.primary and self.question.status in REPLICATED,
+                primary=one.primary and contrast.primary and self.question.status in REPLICATED,
                 **one.model_dump(exclude={"text", "source", "primary"}),
             )
 

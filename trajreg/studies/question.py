@@ -108,12 +108,14 @@ class Contrast(Spec):
 
     treatment, control: settings of the same varied keys; `variant` is the key of named variants.
     battery: what judges them: the name of a battery, or a list of measures of success. source: who chose this pair.
+    primary: whether its claims may be primary; a pair that is shown beside those the figure is about has exploratory ones only.
     """
 
     treatment: Annotated[dict[str, Any], Field(min_length=1)]
     control: dict[str, Any]
     battery: str | Annotated[tuple[str, ...], Strict(False), Field(min_length=1)]
     source: Literal["paper", "ours"] = "ours"
+    primary: bool = True
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:

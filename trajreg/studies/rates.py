@@ -20,45 +20,68 @@ SHARED, OWN = "shared", "own"
 NAMES = {SHARED: Name("shared η", None), OWN: Name("own η", None)}
 
 Rate = Annotated[float, Field(gt=0)]
+Grid = Annotated[tuple[Rate, ...], Strict(False), Field(min_length=2)]
 
 
 class TunedSpec(Spec):
     """Learning rates that `python -m trajreg tune` chose. Variants that have one are shown twice: at the shared rate and at their own.
 
-    grid: the learning rates that were tried, declared beforehand. seeds: on which; runs that are shown have other ones.
-    best: variant, in words → the rate of the grid with the smallest final training loss, the median over these seeds.
+    grid: the learning rates that were tried, declared beforehand. grids: variant, in words → such a grid, instead, where one range
+    does not suit all. seeds: on which; runs that are shown have other ones.
+    shared: whether the shared rate is shown as well. Of optimisers it says nothing: what is large for one is small for another.
+    best: variant, in words → the rate of its grid with the smallest final training loss, the median over these seeds.
     """
 
-    grid: Annotated[tuple[Rate, ...], Strict(False), Field(min_length=2)]
+    grid: Grid | None = None
+    grids: dict[str, Grid] = Field(default={})
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Strict(False), Field(min_length=1)]
+    shared: bool = True
     best: dict[str, Rate] = Field(default={})
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
-        for name, values in (("grid", self.grid), ("seeds", self.seeds)):
+        if (self.grid is None) is (not self.grids):
+            raise ValueError("needs a grid of learning rates for all variants, or grids of their own, and not both")
+        grids = {f"grids.{name}": grid for name, grid in self.grids.items()}
+        for name, values in {"grid": self.grid or (), **grids, "seeds": self.seeds}.items():
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} = {list(values)} has a value twice")
         return self
 
+    def grid_of(self, label: str) -> tuple[float, ...]:
+        """The rates that are tried of the variant of this name; none where every variant has a grid of its own and this one lacks it."""
+        return self.grid or self.grids.get(label, ())
+
     def check(self, labels: list[str], shown_seeds: int, where: str) -> None:
-        """InputError for a seed that is shown as well, and for a best rate that is of no variant or not in the grid."""
+        """InputError for a seed that is shown as well, for a grid or a best rate of no variant, for a best rate that is not in its grid,
+        and for a variant that lacks one where the shared rate is not shown."""
         if seen := [seed for seed in self.seeds if seed < shown_seeds]:
             raise InputError(
                 f"{where}: tuned.seeds: {seen[0]} is shown as well (seeds: {shown_seeds}): choose seeds from {shown_seeds} on"
             )
+        for key, named in (("grids", self.grids), ("best", self.best)):
+            for name in named:
+                if name not in labels:
+                    known = choices(name, labels, "; ")
+                    raise InputError(f"{where}: tuned.{key}: {shown(name)} is no variant, choose from {known}")
         for name, rate in self.best.items():
-            if name not in labels:
-                known = choices(name, labels, "; ")
-                raise InputError(f"{where}: tuned.best: {shown(name)} is no variant, choose from {known}")
-            if rate not in self.grid:
-                grid = ", ".join(f"{one:g}" for one in self.grid)
+            if rate not in self.grid_of(name):
+                grid = ", ".join(f"{one:g}" for one in self.grid_of(name)) or "which has no rate for it"
                 raise InputError(
                     f"{where}: tuned.best: {name}: {rate:g} is not in the grid, {grid}: python -m trajreg tune chooses anew"
                 )
+        if lacking := [name for name in labels if self.best and not self.shared and name not in self.best]:
+            raise InputError(
+                f"{where}: tuned.best lacks {shown(lacking[0])}, and without the shared rate it would not be shown: "
+                "python -m trajreg tune finds it"
+            )
 
     def both(self, variant: "Variant") -> Iterator["Variant"]:
-        """The variant at the shared rate and, where it has a best one, at that."""
-        yield _at(variant, SHARED, variant.spec)
+        """The variant at the shared rate, where that is shown, and, where it has a best one, at that; as it is before any is chosen."""
+        if self.shared:
+            yield _at(variant, SHARED, variant.spec)
+        elif not self.best:
+            yield variant
         if variant.label in self.best:
             yield _at(variant, OWN, at_rate(variant.spec, self.best[variant.label]))
 

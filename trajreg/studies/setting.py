@@ -172,9 +172,14 @@ class SettingSpec(Spec):
                 )
             if first == VARIANT or (first == "kind" and place != "base"):
                 raise InputError(f"{where}: {place}.{key} cannot be varied; named variants stand under `variants`")
-            if self.tuned and place != "base" and ".".join(key.split(".")[:2]) in ("optimizer", "optimizer.lr"):
+            if (
+                self.tuned
+                and self.tuned.shared
+                and place != "base"
+                and ".".join(key.split(".")[:2]) in ("optimizer", "optimizer.lr")
+            ):
                 raise InputError(
-                    f"{where}: {place}.{key} and tuned both decide the learning rate: leave one of them out"
+                    f"{where}: {place}.{key} and tuned both decide the learning rate: leave one of them out, or say tuned.shared: false"
                 )
             if place.startswith("variants") and key in self.vary:
                 raise InputError(
