@@ -142,8 +142,41 @@ def test_panels_of_a_figure_with_sources_are_checked(params):
 
 def test_a_figure_whose_sources_are_not_in_the_profile_is_refused(params):
     write(params / "table1.yaml", OVERVIEW)
-    with pytest.raises(InputError, match=r"table1.yaml: sources: fig04 has no setting in profile 'other'"):
+    message = r"^params/table1.yaml: sources: table1 cannot be made in profile 'other', .*: params/other/fig04.yaml does not exist$"
+    with pytest.raises(InputError, match=message):
         load_figure(params, "other", "table1")
+
+
+def test_of_several_sources_those_are_shown_that_the_profile_makes(params):
+    for one in ("fig05", "fig06"):
+        write(params / f"{one}.yaml", QUESTION)
+        write(params / "mine" / f"{one}.yaml", SETTING)
+    write(params / "other" / "fig06.yaml", SETTING)
+    write(params / "table1.yaml", OVERVIEW | {"sources": ["fig04", "fig05", "fig06"]})
+    assert [one.id for one in load_figure(params, "mine", "table1").sources] == ["fig04", "fig05", "fig06"]
+    write(params / "mine" / "fig05.yaml", SETTING | {"on_request": True})
+    assert [one.id for one in load_figure(params, "mine", "table1").sources] == ["fig04", "fig06"]
+    assert figure_ids(params, "mine") == ["fig04", "fig06", "table1"]
+
+
+def test_one_of_several_sources_is_not_enough(params):
+    write(params / "fig05.yaml", QUESTION)
+    write(params / "other" / "fig05.yaml", SETTING)
+    write(params / "mine" / "fig05.yaml", SETTING | {"on_request": True})
+    write(params / "table1.yaml", OVERVIEW | {"sources": ["fig04", "fig05"]})
+    write(params / "third" / "fig04.yaml", SETTING)
+    write(params / "third" / "fig05.yaml", SETTING)
+    assert figure_ids(params, "other") == ["fig05"]
+    lacking = r"too few of them are there: params/other/fig04.yaml does not exist; fig05 alone would be shown"
+    with pytest.raises(InputError, match=lacking):
+        load_figure(params, "other", "table1")
+    with pytest.raises(
+        InputError, match=r"profile 'mine', .*: fig04, fig05 alone would be shown, those on request left out"
+    ):
+        load_figure(params, "mine", "table1")
+    (params / "third" / "fig04.yaml").unlink()  # now it is in no profile
+    with pytest.raises(InputError, match=lacking):
+        figure_ids(params, "other")
 
 
 def test_unknown_profile_and_figure_name_those_there_are():

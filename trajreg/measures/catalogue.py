@@ -1,5 +1,6 @@
 """The measures by name. A new one is a file beside this and a line here."""
 
+from trajreg.measures.early import Early
 from trajreg.measures.endpoint import Endpoint
 from trajreg.measures.measure import Measure
 from trajreg.measures.regularity import Regularity
@@ -11,4 +12,5 @@ MEASURES: dict[str, type[Measure]] = {
     "sharpness": Sharpness,
     "endpoint": Endpoint,
     "structure": Structure,
+    "early": Early,
 }

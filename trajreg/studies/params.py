@@ -28,8 +28,8 @@ def profiles(params: Path) -> list[str]:
 
 
 def figure_ids(params: Path, profile: str, figures: list[str] | None = None) -> list[str]:
-    """The figures of a profile, in order: all that have a setting in it, or sources that have, or those asked for; without `figures` those
-    that are made on request are left out.
+    """The figures of a profile, in order: all that have a setting in it, or sources that have (`sources_in`), or those asked for; without
+    `figures` those that are made on request are left out.
 
     Raises InputError for an unknown profile or figure, naming those there are; for a setting whose question is not there; for a
     question that has a setting in no profile.
@@ -45,9 +45,10 @@ def figure_ids(params: Path, profile: str, figures: list[str] | None = None) -> 
     there = [figure for figure in questions if _is_in(params, profile, figure)]
     for figure in questions:
         if not any(_is_in(params, one, figure) for one in settings):
-            lacking = load_question(params, figure).sources or (figure,)
+            if (asked := load_question(params, figure)).sources:
+                _checked_sources(params, profile, figure, asked)  # says which are lacking
             raise InputError(
-                f"params/{figure}.yaml is a question without a setting: params/{profile}/{lacking[0]}.yaml does not exist"
+                f"params/{figure}.yaml is a question without a setting: params/{profile}/{figure}.yaml does not exist"
             )
     for figure in figures or ():
         if figure not in there:
@@ -68,10 +69,20 @@ def load_figure(params: Path, profile: str, figure: str) -> Figure:
     _check_profile(params, profile)
     asked = load_question(params, figure)
     if asked.sources:
-        _check_sources(params, profile, figure, asked)
-        return Figure.of_sources(figure, asked, [load_figure(params, profile, one) for one in asked.sources])
+        there = _checked_sources(params, profile, figure, asked)
+        return Figure.of_sources(figure, asked, [load_figure(params, profile, one) for one in there])
     path = params / profile / f"{figure}.yaml"
     return make_figure(params, figure, load_yaml(path, params), _shown(path, params))
+
+
+def sources_in(params: Path, profile: str, asked: QuestionSpec) -> list[str]:
+    """The sources that a profile has and makes without being asked: what a figure with sources shows there, whatever else is stored.
+
+    None where they are fewer than two (or than are named): an overview needs something to look over.
+    """
+    there = [one for one in asked.sources if (params / profile / f"{one}.yaml").exists()]
+    made = [one for one in there if not is_on_request(params, profile, one)]
+    return made if len(made) >= min(2, len(asked.sources)) else []
 
 
 def load_setting(params: Path, profile: str, figure: str) -> SettingSpec:
@@ -154,21 +165,26 @@ def _check_profile(params: Path, profile: str) -> None:
 
 
 def _is_in(params: Path, profile: str, figure: str) -> bool:
-    """Whether a profile has a setting of this figure, or has all its sources."""
+    """Whether a profile has a setting of this figure, or enough of its sources."""
     if (params / profile / f"{figure}.yaml").exists():
         return True
-    asked = load_question(params, figure)
-    return bool(asked.sources) and all((params / profile / f"{one}.yaml").exists() for one in asked.sources)
+    return bool(sources_in(params, profile, load_question(params, figure)))
 
 
-def _check_sources(params: Path, profile: str, figure: str, asked: QuestionSpec) -> None:
-    for one in asked.sources:
-        if not (params / profile / f"{one}.yaml").exists():
-            raise InputError(
-                f"params/{figure}.yaml: sources: {one} has no setting in profile {profile!r}: params/{profile}/{one}.yaml does not exist"
-            )
+def _checked_sources(params: Path, profile: str, figure: str, asked: QuestionSpec) -> list[str]:
+    """The sources that the figure shows in this profile; InputError where they are too few, or it has a setting of its own."""
     if (params / profile / f"{figure}.yaml").exists():
         raise InputError(f"params/{profile}/{figure}.yaml: a figure with sources has no setting of its own")
+    if there := sources_in(params, profile, asked):
+        return there
+    lacking = [one for one in asked.sources if not (params / profile / f"{one}.yaml").exists()]
+    files = ", ".join(f"params/{profile}/{one}.yaml" for one in lacking)
+    known = [one for one in asked.sources if one not in lacking]
+    reasons = [f"{files} {'does' if len(lacking) == 1 else 'do'} not exist"] * bool(lacking)
+    reasons += [f"{', '.join(known)} alone would be shown, those on request left out"] * bool(known)
+    raise InputError(
+        f"params/{figure}.yaml: sources: {figure} cannot be made in profile {profile!r}, too few of them are there: {'; '.join(reasons)}"
+    )
 
 
 def _in_place(values: Any, kind: type[Spec], figure: str, where: str) -> Any:
