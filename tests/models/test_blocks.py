@@ -59,7 +59,7 @@ def test_no_norm_and_no_dropout_are_no_layers():
         ({"order": "norm-act"}, "order = 'norm-act' must be weight and some of norm, act and drop, each once"),
         ({"order": "weight-act-act"}, "order = 'weight-act-act' must be"),
         ({"order": "weight-relu"}, "order = 'weight-relu' must be"),
-        ({"norm": "layer"}, "norm = 'layer' must be none or batch"),
+        ({"norm": "instance"}, "norm = 'instance' is unknown, choose from none, batch, layer, group"),
         ({"activation": "swish"}, "activation 'swish' is unknown"),
     ],
 )

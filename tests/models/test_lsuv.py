@@ -9,7 +9,7 @@ from torch import nn
 from trajreg.data.load import load
 from trajreg.errors import InputError
 from trajreg.models.build import MODELS, build
-from trajreg.models.layers import WEIGHT_LAYERS, initialise
+from trajreg.models.layers import NORMS, WEIGHT_LAYERS, initialise
 from trajreg.models.lsuv import unit_variance
 from trajreg.models.spec import MODEL_SPECS, Order, parse_model
 from trajreg.training.session import Session
@@ -55,7 +55,7 @@ def cases():
     for name in MODELS:
         skips = [{"skip": True}, {"skip": False}] if "skip" in MODEL_SPECS[name].model_fields else [{}]
         for order in get_args(Order):
-            for norm in ("none", "batch"):
+            for norm in NORMS:
                 for skip in skips:
                     yield pytest.param(name, {"order": order, "norm": norm} | skip, id=f"{name}-{order}-{norm}-{skip}")
 
@@ -67,7 +67,11 @@ def test_the_output_of_every_layer_has_variance_one(name, options):
     assert all(
         not layer.bias.any() for layer in model.modules() if isinstance(layer, WEIGHT_LAYERS) and layer.bias is not None
     )
-    assert all(variance == pytest.approx(1, abs=1e-3) for variance in variances(model).values())
+    inputs = INPUTS
+    if options["norm"] == "group":  # narrow groups enlarge float32's rounding in each of up to 50 layers
+        inputs = INPUTS.double()
+        unit_variance(model.double(), inputs)
+    assert all(variance == pytest.approx(1, abs=1e-3) for variance in variances(model, inputs).values())
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "softplus", "identity"])

@@ -34,7 +34,7 @@ def test_every_net_has_what_the_library_asks_its_spec(name):
     spec = parse(name=name, norm="none")
     assert spec.width > 0
     assert spec.dense in (True, False)  # the contract test holds the net to it
-    assert spec.same_in_both_modes
+    assert all(parse(name=name, norm=norm).same_in_both_modes for norm in ("none", "layer", "group"))
     assert not parse(name=name, norm="batch").same_in_both_modes
     for option in [option for option in defaults(MODEL_SPECS[name]) if "dropout" in option]:
         assert not parse(name=name, norm="none", **{option: 0.1}).same_in_both_modes
@@ -48,6 +48,7 @@ def test_every_net_has_what_the_library_asks_its_spec(name):
         ({"name": "vgg11", "dropout": 0.5}, {"norm": "batch", "dropout": 0.5}),
         ({"name": "resnet18", "width": 1, "norm": None}, {"norm": "batch", "skip": True, "width": 1.0}),
         ({"name": "unet", "skip": False}, {"norm": "batch", "skip": False, "depth": 4}),
+        ({"name": "alexnet"}, {"norm": "none", "dropout": 0.0, "width": 1.0}),
         ({"name": "mlp", "activation": {"name": "elu", "alpha": 2}}, {"activation": ELUSpec(name="elu", alpha=2.0)}),
     ],
 )
@@ -99,7 +100,7 @@ def test_an_activation_with_options_is_part_of_a_specs_identity():
         ({"name": "vgg11", "order": "norm"}, "order = 'norm': input should be 'weight-norm-act-drop', 'norm-drop-"),
         (
             {"name": "vgg11", "skip": False},
-            "a.yaml: skip = False: skip is an option of resnet18, resnet34, unet.*; vgg11 takes .*dropout$",
+            "a.yaml: skip = False: skip is an option of resnet18, resnet34, resnet50, unet.*; vgg11 takes .*dropout$",
         ),
         (
             {"name": "resnet18", "hidden": [3]},

@@ -1,4 +1,4 @@
-"""What every network keeps to, and the sizes known from the literature."""
+"""What every network keeps to."""
 
 import hashlib
 import math
@@ -9,7 +9,7 @@ from torch import nn
 
 from trajreg.errors import InputError
 from trajreg.models.build import MODELS, build, check
-from trajreg.models.layers import activation_function, initialise
+from trajreg.models.layers import NORMS, activation_function, initialise
 from trajreg.models.spec import (
     ACTIVATIONS,
     FUNCTIONS,
@@ -21,6 +21,11 @@ from trajreg.models.spec import (
     parse_model,
 )
 
+LAYERS = {
+    "batch": nn.BatchNorm1d | nn.BatchNorm2d,
+    "layer": nn.LayerNorm | nn.GroupNorm,
+    "group": nn.GroupNorm,
+}
 SHAPE = (2, 8, 8)
 NUM_OUTPUTS = 3
 
@@ -41,7 +46,7 @@ def weights_bytes(model):
     return hashlib.sha256(b"".join(tensor.numpy().tobytes() for tensor in model.state_dict().values())).hexdigest()
 
 
-@pytest.mark.parametrize("norm", ["none", "batch"])
+@pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_contract(name, activation, norm):
@@ -57,29 +62,8 @@ def test_contract(name, activation, norm):
         assert weight.grad is not None, key
         assert weight.grad.isfinite().all(), key
         assert weight.dim() == 1 or weight.grad.any(), key  # a bias before batch norm has no effect
-    assert any(isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) for layer in model.modules()) == (norm == "batch")
+    assert any(isinstance(layer, LAYERS.get(norm, ())) for layer in model.modules()) == (norm != "none")
     assert weights_bytes(seeded(spec)) == weights_bytes(seeded(spec)) != weights_bytes(seeded(spec, seed=1))
-
-
-# 10 or 100 classes, 3 channels, batch norm: as counted for the nets of github.com/kuangliu/pytorch-cifar, the U-Net
-# (one class) for that of github.com/milesial/Pytorch-UNet with transposed convolutions
-@pytest.mark.parametrize(
-    ("name", "num_outputs", "num_weights"),
-    [
-        ("vgg11", 10, 9_231_114),
-        ("vgg13", 10, 9_416_010),
-        ("vgg16", 10, 14_728_266),
-        ("resnet18", 10, 11_173_962),
-        ("resnet18", 100, 11_220_132),
-        ("resnet34", 10, 21_282_122),
-        ("unet", 1, 31_037_633),
-        ("alexnet", 10, 23_272_266),
-    ],
-)
-def test_sizes_are_those_of_the_literature(name, num_outputs, num_weights):
-    with torch.device("meta"):
-        model = build(parse_model({"name": name}, "test"), (3, 32, 32), num_outputs)
-    assert sum(weight.numel() for weight in model.parameters()) == num_weights
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if "skip" in MODEL_SPECS[name].model_fields])
@@ -99,9 +83,9 @@ def test_a_resnet_without_skips_is_a_plain_stack():
     assert all(block.shortcut is None for block in model if hasattr(block, "shortcut"))
 
 
-@pytest.mark.parametrize("name", ["resnet18", "unet"])
+@pytest.mark.parametrize("name", ["resnet18", "resnet50", "unet"])
 def test_convolutions_have_biases_exactly_when_no_norm_follows(name):
-    for norm in ("none", "batch"):
+    for norm in NORMS:
         layers = seeded(small(name, norm=norm)).named_modules()
         convs = [layer for key, layer in layers if isinstance(layer, nn.Conv2d) and not key.startswith("head")]
         assert convs
@@ -115,7 +99,7 @@ def test_an_mlp_without_hidden_layers_is_a_linear_map():
     assert torch.equal(model(inputs), inputs @ weight.t())
 
 
-@pytest.mark.parametrize("name", ["mlp", "vgg11"])
+@pytest.mark.parametrize("name", ["mlp", "vgg11", "alexnet"])
 def test_dropout_acts_in_training_only(name):
     model, inputs = seeded(small(name, dropout=0.5, norm="none", init="kaiming")), torch.randn(4, *SHAPE)
     assert not torch.equal(model(inputs), model(inputs))

@@ -1,14 +1,16 @@
 """Small images: no weight meets nothing but padding, and nets for 32 × 32 are what they always were."""
 
+from typing import get_args
+
 import pytest
 import torch
 from conftest import ROOT
 from torch import nn
 
 from trajreg.data.load import load
-from trajreg.models.build import build
-from trajreg.models.layers import halved
-from trajreg.models.spec import parse_model
+from trajreg.models.build import MODELS, build
+from trajreg.models.layers import NORMS, halved
+from trajreg.models.spec import MODEL_SPECS, Init, parse_model
 from trajreg.studies.params import figure_ids, load_figure
 from trajreg.training.session import Session
 from trajreg.training.spec import TrainSpec
@@ -17,6 +19,7 @@ VGGS = {
     "vgg11": "64 M 128 M 256 256 M 512 512 M 512 512 M",
     "vgg13": "64 64 M 128 128 M 256 256 M 512 512 M 512 512 M",
     "vgg16": "64 64 M 128 128 M 256 256 256 M 512 512 512 M 512 512 512 M",
+    "vgg19": "64 64 M 128 128 M 256 256 256 256 M 512 512 512 512 M 512 512 512 512 M",
 }
 
 
@@ -68,6 +71,28 @@ def test_every_weight_of_the_digits_profile_has_a_gradient(training):
     assert not dead
 
 
+def small(name, side, **options):
+    """The spec of a narrow net, whose lowest map is of 2 × 2."""
+    sizes = {"width": 1 / 16, "hidden": [8, 8], "depth": 2 if side == 8 else 4}
+    fields = MODEL_SPECS[name].model_fields
+    return parse_model({"name": name} | {size: sizes[size] for size in sizes if size in fields} | options, "test")
+
+
+@pytest.mark.parametrize("side", [8, 32])
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("name", MODELS)
+def test_every_weight_of_every_net_has_a_gradient(name, norm, side):
+    inputs = torch.randn(4, 2, side, side, generator=torch.Generator().manual_seed(0))
+    for init in get_args(get_args(Init)[0]):
+        torch.manual_seed(0)
+        spec = small(name, side, norm=norm, init=init, activation="softplus")
+        model = with_mean_pooling(build(spec, (2, side, side), 3, inputs).double())
+        model(inputs.double()).square().sum().backward()
+        for key, weight in model.named_parameters():
+            assert weight.grad.isfinite().all(), (init, key)
+            assert weight.dim() == 1 or weight.grad.all(), (init, key)
+
+
 @pytest.mark.parametrize(
     ("sides", "after"),
     [((32, 32), (16, 16)), ((3, 3), (2, 2)), ((8, 16), (4, 8)), ((2, 2), (2, 2)), ((2, 4), (2, 4)), ((1, 8), (1, 8))],
@@ -104,7 +129,9 @@ def test_a_vgg_pools_small_images_while_there_is_something_to_pool(shape, wanted
     ("shape", "strides"),
     [((3, 32, 32), [1, 2, 2, 2]), ((1, 9, 9), [1, 2, 2, 2]), ((1, 8, 8), [1, 2, 2, 1]), ((1, 4, 4), [1, 2, 1, 1])],
 )
-@pytest.mark.parametrize(("name", "sizes"), [("resnet18", [2, 2, 2, 2]), ("resnet34", [3, 4, 6, 3])])
+@pytest.mark.parametrize(
+    ("name", "sizes"), [("resnet18", [2, 2, 2, 2]), ("resnet34", [3, 4, 6, 3]), ("resnet50", [3, 4, 6, 3])]
+)
 def test_stages_of_a_resnet_halve_small_images_while_there_is_something_to_halve(name, sizes, shape, strides):
     units = [unit for unit in net_of(name, shape) if hasattr(unit, "shortcut")]
     wanted = [
@@ -112,7 +139,36 @@ def test_stages_of_a_resnet_halve_small_images_while_there_is_something_to_halve
         for stride, size in zip(strides, sizes, strict=True)
         for first in [True] + [False] * (size - 1)
     ]
-    assert [unit.body[0].stride for unit in units] == [(stride, stride) for stride in wanted]
+    large = [
+        next(layer for layer in unit.body if isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3))
+        for unit in units
+    ]
+    assert [layer.stride for layer in large] == [(stride, stride) for stride in wanted]
     grows = [place for place, unit in enumerate(units) if len(unit.shortcut)]
-    assert grows == [sum(sizes[:stage]) for stage in (1, 2, 3)]  # a projection stays where the channels change
-    assert all(units[place].shortcut[0].stride == units[place].body[0].stride for place in grows)
+    # a projection stays where the channels change, which a bottleneck does in stage 1 too
+    assert grows == [sum(sizes[:stage]) for stage in range(name != "resnet50", 4)]
+    assert all(units[place].shortcut[0].stride == large[place].stride for place in grows)
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted"),
+    [
+        ((3, 32, 32), "64/2 M 192 M 384 256 256 M 2x2"),
+        ((3, 17, 17), "64/2 M 192 M 384 256 256 M 2x2"),
+        ((1, 16, 16), "64/2 M 192 M 384 256 256 2x2"),
+        ((1, 8, 8), "64/2 M 192 384 256 256 2x2"),
+        ((1, 2, 8), "64 192 384 256 256 2x2"),
+        ((1, 1, 8), "64 192 384 256 256 1x2"),
+    ],
+)
+def test_an_alexnet_halves_small_images_while_there_is_something_to_halve(shape, wanted):
+    found = []
+    for layer in net_of("alexnet", shape):
+        if isinstance(layer, nn.Conv2d):
+            found.append(f"{layer.out_channels}{'' if layer.stride == (1, 1) else '/2'}")
+        elif isinstance(layer, nn.MaxPool2d):
+            found.append("M")
+        elif isinstance(layer, nn.AdaptiveAvgPool2d):
+            found.append("{}x{}".format(*layer.output_size))
+    assert " ".join(found) == wanted
+    assert net_of("alexnet", shape)(torch.empty(2, *shape, device="meta")).shape == (2, 10)

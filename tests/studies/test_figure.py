@@ -211,7 +211,7 @@ TWICE = {"One": {"batch_size": 10}, "Two": {"batch_size": 10}}
         ({}, {"base": base(batchsize=50)}, r"setting: model.norm = batch: batchsize is not a known key"),
         ({}, {"base": base(seed=1)}, r"base.seed is not a known key: `seeds` says how many"),
         ({}, {"base": base(kind="walk")}, r"base.kind = 'walk' is unknown, choose from training$"),
-        ({}, {"vary": {"model.norm": ["batch", "layer"]}}, r"model.norm = 'layer': input should be 'none' or 'batch'"),
+        ({}, {"vary": {"model.norm": ["batch", "local"]}}, r"model.norm = 'local': input should be 'none', 'batch', "),
         ({}, {"vary": {"model.norm": []}}, r"vary.model.norm"),
         ({}, {"vary": {"num_epochs.x": [1]}}, r"num_epochs.x does not name a key of a run: num_epochs = 3 has no keys"),
         ({}, {"vary": {"model.norm": ["batch", "none", "batch"]}},

@@ -24,8 +24,10 @@ MODELS: dict[str, Callable[[Any, Shape, int], nn.Module]] = {
     "vgg11": VGG,
     "vgg13": VGG,
     "vgg16": VGG,
+    "vgg19": VGG,
     "resnet18": ResNet,
     "resnet34": ResNet,
+    "resnet50": ResNet,
     "unet": UNet,
     "alexnet": AlexNet,
 }

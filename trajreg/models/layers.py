@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
+from typing import get_args
 
 import torch
 from torch import nn
 
 from trajreg.errors import InputError, choices
-from trajreg.models.spec import FUNCTIONS, ActivationSpec, ConvSpec, name_and_options
+from trajreg.models.spec import FUNCTIONS, ActivationSpec, ConvSpec, Norm, name_and_options
 
 ORDER = "weight-norm-act-drop"
 PARTS = set(ORDER.split("-"))
+NORMS: tuple[str, ...] = get_args(get_args(Norm)[0])
 
 WEIGHT_LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
@@ -48,7 +50,7 @@ def block(
 ) -> list[nn.Module]:
     """The layers of a block in order: a weight layer from `before` to `after` channels, norm, activation and dropout.
 
-    order: the parts there are, "-" between them: `weight`, `norm`, `act`, `drop`. norm: `batch` or `none`. dropout: its probability, no
+    order: the parts there are, "-" between them: `weight`, `norm`, `act`, `drop`. norm: as in `norm_layers`. dropout: its probability, no
     layer for 0. dims: 2 for images, 1 for vectors. first: nothing goes before the weight, which sees the data themselves. last: nothing
     goes after the weight, which gives the outputs. Raises InputError for an order, norm or activation that there is not.
     """
@@ -61,7 +63,7 @@ def block(
     channels = before if "norm" in parts[:place] else after
     layers: dict[str, list[nn.Module]] = {
         "weight": [weight],
-        "norm": _norm(norm, channels, dims),
+        "norm": norm_layers(norm, channels, dims),
         "act": [activation_function(activation)],
         "drop": [nn.Dropout(dropout)] if dropout else [],
     }
@@ -75,7 +77,11 @@ def blocks(spec: ConvSpec) -> Callable[..., list[nn.Module]]:
 
 
 def has_bias(norm: str, order: str = ORDER) -> bool:
-    """Whether a convolution of a block needs a bias: not right before a norm, which takes any constant out."""
+    """Whether a convolution of a block gets a bias: not right before a norm, which has its own.
+
+    Batch norm takes any constant of a channel out; layer and group norm only what a sample's group has in common, but there
+    too convolutions customarily go without (Wu and He, 2018).
+    """
     return norm == "none" or "weight-norm" not in order
 
 
@@ -137,9 +143,31 @@ def _initialised_layers(model: nn.Module, init: str) -> list[nn.Linear | nn.Conv
     return found
 
 
-def _norm(name: str, channels: int, dims: int) -> list[nn.Module]:
-    if name not in ("none", "batch"):
-        raise InputError(f"norm = {name!r} must be none or batch")
+def norm_layers(name: str, channels: int, dims: int) -> list[nn.Module]:
+    """The norm of that name for `channels` channels of images (dims = 2) or units of vectors (dims = 1); no layer for `none`.
+
+    All have a weight and a bias for each channel. batch (Ioffe and Szegedy, 2015): over samples and positions, for each channel. layer
+    (Ba et al., 2016): for each sample, over all channels and positions, so for images group norm with one group and not LayerNorm over
+    (C, H, W), which has a weight for each pixel; for vectors LayerNorm. group (Wu and He, 2018): for each sample and group of channels.
+    As many groups as divide the channels, but at most 32, as there, and at least 2 channels of images or 4 units of vectors in each, as
+    all that is left of two units is which is larger; else one group (`num_groups`).
+
+    Raises InputError for a norm that there is not, and for layer or group norm of a single unit, which would be 0 whatever comes in.
+    """
+    if name not in NORMS:
+        raise InputError(f"norm = {name!r} is unknown, choose from {choices(name, NORMS)}")
     if name == "none":
         return []
-    return [nn.BatchNorm2d(channels) if dims == 2 else nn.BatchNorm1d(channels)]
+    if name == "batch":
+        return [nn.BatchNorm2d(channels) if dims == 2 else nn.BatchNorm1d(channels)]
+    if dims == 1 and channels == 1:
+        raise InputError(f"norm = {name!r} makes 0 of a layer of one unit: give it more units, or take another norm")
+    if name == "layer" and dims == 1:
+        return [nn.LayerNorm(channels)]
+    return [nn.GroupNorm(1 if name == "layer" else num_groups(channels, smallest=2 if dims == 2 else 4), channels)]
+
+
+def num_groups(channels: int, smallest: int) -> int:
+    """The largest number up to 32 that divides the channels and leaves at least `smallest` of them in each group; else 1."""
+    numbers = [number for number in range(1, 33) if channels % number == 0 and channels >= number * smallest]
+    return max(numbers, default=1)

@@ -23,7 +23,10 @@ _ORDERS = Titles(
         "norm-act-drop-weight": "pre-activation",
     }
 )
-Norm = Annotated[Literal["none", "batch"], Titles({"batch": "batch norm", "none": "no batch norm"})]
+Norm = Annotated[
+    Literal["none", "batch", "layer", "group"],
+    Titles({"batch": "batch norm", "none": "no batch norm", "layer": "layer norm", "group": "group norm"}),
+]
 # of all nets in one place, as the order of the spec classes below is not that of the colours: a new net comes last here
 _NETS = Titles(
     {
@@ -138,9 +141,10 @@ def name_and_options(activation: str | ActivationSpec) -> tuple[str, dict[str, A
 class NetSpec(NamedSpec):
     """A network and what all networks take.
 
-    activation: a name, or a mapping of its name and options. norm: `batch` or none. order: of norm, activation and dropout around each
-    weight layer; nothing goes before the first one, nor after the last (`layers.block`). init: `default` is PyTorch's own; `kaiming` and
-    `xavier` are in `layers.initialise`; `lsuv` scales orthogonal weights so that each layer's output has variance 1 on 256 training inputs.
+    activation: a name, or a mapping of its name and options. norm: `batch`, `layer`, `group` or none (`layers.norm_layers`). order: of
+    norm, activation and dropout around each weight layer; nothing goes before the first one, nor after the last (`layers.block`). init:
+    `default` is PyTorch's own; `kaiming` and `xavier` are in `layers.initialise`; `lsuv` scales orthogonal weights so that each layer's
+    output has variance 1 on 256 training inputs.
     """
 
     dense: ClassVar[bool] = False  # whether outputs are per pixel, for segmentation, or per sample
@@ -153,7 +157,7 @@ class NetSpec(NamedSpec):
 
     @property
     def same_in_both_modes(self) -> bool:
-        """Whether train and eval mode compute the same function: there is neither batch norm nor dropout."""
+        """Whether train and eval mode compute the same function: there is neither dropout nor batch norm; other norms have one mode."""
         dropouts = (option for option in type(self).model_fields if option.endswith("dropout"))
         return self.norm != "batch" and not any(getattr(self, option) for option in dropouts)
 
@@ -181,14 +185,14 @@ class ConvSpec(NetSpec):
 class VGGSpec(ConvSpec):
     """dropout: before the classifier."""
 
-    name: Annotated[Literal["vgg11", "vgg13", "vgg16"], _NETS]
+    name: Annotated[Literal["vgg11", "vgg13", "vgg16", "vgg19"], _NETS]
     dropout: Probability = 0.0
 
 
 class ResNetSpec(ConvSpec):
     """skip: connections around each block."""
 
-    name: Annotated[Literal["resnet18", "resnet34"], _NETS]
+    name: Annotated[Literal["resnet18", "resnet34", "resnet50"], _NETS]
     skip: Skip = True
 
 

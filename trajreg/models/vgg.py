@@ -5,11 +5,12 @@ from torch import nn
 from trajreg.models import layers
 from trajreg.models.spec import VGGSpec
 
-# channels of the convolutions before each of the five poolings: configurations A, B and D of the paper
+# channels of the convolutions before each of the five poolings: configurations A, B, D and E of the paper
 CHANNELS = {
     "vgg11": ((64,), (128,), (256, 256), (512, 512), (512, 512)),
     "vgg13": ((64, 64), (128, 128), (256, 256), (512, 512), (512, 512)),
-    "vgg16": ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)),
+    "vgg16": ((64,) * 2, (128,) * 2, (256,) * 3, (512,) * 3, (512,) * 3),
+    "vgg19": ((64,) * 2, (128,) * 2, (256,) * 4, (512,) * 4, (512,) * 4),
 }
 
 
