@@ -67,7 +67,7 @@ def test_the_sets_defaults_are_in_the_spec(values, resolved):
         ({"name": "digits10", "folder": "x"}, "folder is not a known key"),
         (
             {"name": "digits10", "canvas": 16},
-            "a.yaml: canvas = 16: canvas is an option of digits_seg.*; digits10 takes num_train, num_test, shuffle_targets, deal$",
+            "a.yaml: canvas = 16: canvas is an option of digits_seg.*; digits10 takes num_train, num_test, shuffle_targets, deal, augment$",
         ),
         ({"name": "cifar10", "path": "x"}, "path = 'x': path is an option of archive.*; cifar10 takes num_train"),
         (
@@ -87,6 +87,13 @@ def test_the_sets_defaults_are_in_the_spec(values, resolved):
             {"name": "quadratic", "eigenvalues": [1.0], "shuffle_targets": True},
             "shuffle_targets is an option of digits10, .*archive.*; quadratic takes num_train, eigenvalues",
         ),
+        (
+            {"name": "quadratic", "eigenvalues": [1.0], "augment": {}},
+            "augment is an option of digits10, .*archive.*; quadratic takes num_train, eigenvalues",
+        ),
+        ({"name": "cifar10", "augment": {"padding": -1}}, "augment.padding = -1: .*greater than or equal to 0"),
+        ({"name": "cifar10", "augment": {"crop": 4}}, "augment.crop is not a known key; allowed: padding, flip"),
+        ({"name": "cifar10", "augment": True}, "augment = True: input should be a valid dictionary or .*AugmentSpec"),
         ({"name": "quadratic"}, "a.yaml: eigenvalues is missing"),
         ({"name": "archive"}, "a.yaml: path is missing"),
         ({"name": "quadratic", "eigenvalues": []}, "eigenvalues = .*at least 1"),

@@ -35,6 +35,10 @@ def spec(**changes):
             "task = 'regression' does not fit digits10, which is for classification; choose from classification, one_hot_mse",
         ),
         (
+            {"data": {"name": "digits10", "augment": {"padding": 8}}},
+            "data.augment.padding = 8 could move the images of digits10 out of sight: .* shorter side, 8 pixels",
+        ),
+        (
             {"task": "one_hot_mse", "data": {"name": "quadratic", "eigenvalues": [1.0]}, "batch_size": None},
             "task = 'one_hot_mse' does not fit quadratic, which is for regression; choose from regression",
         ),
@@ -54,7 +58,48 @@ def test_impossible_trainings_are_refused(changes, message, monkeypatch):
         ({"optimizer": {"name": "sgd", "lr": "1e-3"}}, r"optimizer.lr = '1e-3': input should be a valid number"),
         ({"optimizer": {"name": "sgd"}}, r"optimizer.lr is missing"),
         ({"optimizer": {"name": "adam", "lr": 0.1, "momentum": 0.9}}, "momentum = 0.9 is an option of sgd and rmsprop"),
+        ({"optimizer": {"name": "adagrad", "lr": 0.1, "momentum": 0.9}}, "of sgd and rmsprop, adagrad takes none"),
         ({"optimizer": {"name": "sgd", "lr": 0.1, "nesterov": True}}, "nesterov needs sgd with momentum"),
+        (
+            {"optimizer": {"name": "rmsprop", "lr": 0.1, "momentum": 0.9, "nesterov": True}},
+            "nesterov = true is an option of sgd, rmsprop takes none",
+        ),
+        (
+            {"optimizer": {"name": "sgd", "lr": 0.1, "clip_norm": 0}},
+            "optimizer.clip_norm = 0: nothing would be left of any gradient; null is no clipping",
+        ),
+        (
+            {"optimizer": {"name": "sgd", "lr": 0.1, "clip_norm": -1.0}},
+            "optimizer.clip_norm = -1.0: input should be greater than 0",
+        ),
+        ({"schedule": {"name": "steps"}}, "schedule.name = 'steps': input should be one of 'step', "),
+        ({"schedule": {"name": "step"}}, "schedule.every is missing"),
+        ({"schedule": "cosine"}, "schedule = 'cosine': input should be a mapping with the key name"),
+        (
+            {"schedule": {"name": "cosine", "every": 3}},
+            "schedule.every = 3: every is an option of step; cosine takes warmup",
+        ),
+        (
+            {"schedule": {"name": "constant", "factor": 0.5}},
+            "schedule.factor = 0.5: factor is an option of step; constant takes warmup",
+        ),
+        ({"schedule": {"name": "step", "every": 0}}, "schedule.every = 0: input should be greater than or equal to 1"),
+        (
+            {"schedule": {"name": "step", "every": 1, "factor": 1.0}},
+            "schedule.factor = 1.0: input should be less than 1",
+        ),
+        (
+            {"schedule": {"name": "cosine", "warmup": 2}},
+            "schedule.warmup = 2 is as long as the training, num_epochs = 2, or longer: give fewer epochs",
+        ),
+        (
+            {"schedule": {"name": "step", "every": 2}},
+            "schedule.every = 2 never comes in a training of num_epochs = 2: give fewer",
+        ),
+        (
+            {"schedule": {"name": "step", "every": 1, "warmup": 1}},
+            "schedule.every = 1 after schedule.warmup = 1 never comes in a training of num_epochs = 2",
+        ),
         ({"batchsize": 3}, r"batchsize is not a known key, did you mean batch_size\? allowed: seed, device, data, "),
         (
             {"optimizer": {"name": "sgd", "lr": 0.1, "momentun": 0.9}},

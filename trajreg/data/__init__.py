@@ -5,5 +5,6 @@
 - `dataset`: the tensors and their checksum
 - `load`: from a spec to the tensors, with the dict of all data sets
 - `images`: what the image sets share: a fixed choice of samples, exact standardisation
+- `augment`: random crops and flips of mini-batches
 - `digits`, `vision`, `archive`, `quadratic`: the data sets
 """

@@ -1,11 +1,11 @@
 """Which data set, and its options. Imports no torch."""
 
 from math import ceil, sqrt
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, Strict, model_validator
 
-from trajreg.schema import NamedSpec, Titles, parse_as, specs_by_name
+from trajreg.schema import NamedSpec, Spec, Titles, parse_as, specs_by_name
 
 DIGIT_SIDE = 8  # of scikit-learn's embedded digits, in pixels
 
@@ -17,6 +17,31 @@ Eigenvalues = Annotated[
     Field(min_length=1),
     Titles(lambda values: "curvatures " + ", ".join(f"{value:g}" for value in values)),
 ]
+
+
+def _crops(padding: int | None) -> str:
+    return "no crops" if padding == 0 else "random crops" if padding is None else f"random crops (padding {padding})"
+
+
+_FLIPS = {True: "random flips", False: "no flips"}
+
+
+def _augmentation(options: dict[str, Any] | None) -> str:
+    if options is None:
+        return "no augmentation"
+    return f"{_crops(options.get('padding'))}, {_FLIPS[options.get('flip', True)]}"
+
+
+class AugmentSpec(Spec):
+    """Each time a training image is used, it is cropped from a padded copy at random and flipped or not; a mask goes with its image.
+
+    padding: pixels of zeros on each side, which in standardised images is the mean (in masks: no class); None is an eighth of the image's
+    shorter side, 4 pixels of CIFAR's 32 (He et al. 2016, arXiv 1512.03385).
+    flip: left to right, every other time on average.
+    """
+
+    padding: Annotated[Annotated[int, Field(ge=0)] | None, Titles(_crops)] = None
+    flip: Annotated[bool, Titles(_FLIPS)] = True
 
 
 class DatasetSpec(NamedSpec):
@@ -33,11 +58,13 @@ class LabelledSpec(DatasetSpec):
     be memorised (random labels; Zhang et al. 2017, arXiv 1611.03530, in the form that keeps the number of samples of each class).
     Test samples stay as they are.
     deal: which of the random orders, each always the same; only with shuffle_targets.
+    augment: random crops and flips of the training images; None is none. Another draw each epoch, from a random stream of its own.
     """
 
     num_test: Count | None = None
     shuffle_targets: Annotated[bool, Titles({False: "true labels", True: "random labels"})] = False
     deal: Annotated[int, Field(ge=0)] = 0
+    augment: Annotated[AugmentSpec | None, Titles(_augmentation)] = None
 
     @model_validator(mode="after")
     def _there_are_deals(self) -> Self:
@@ -98,6 +125,7 @@ class QuadraticSpec(DatasetSpec):
     """eigenvalues: of the Hessian."""
 
     shuffle_targets: ClassVar[bool] = False  # there are none: the targets are numbers
+    augment: ClassVar[None] = None  # nor are there images
 
     name: Literal["quadratic"]
     eigenvalues: Eigenvalues

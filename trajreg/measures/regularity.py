@@ -32,9 +32,9 @@ class Regularity(Measure):
     keep_iterates (`store`): every θ_t stays with the measurement.
     optimum: ℓ*_t is zero (the over-parameterised setting), or the mini-batch's loss at the endpoint, ℓ_{ξ_t}(θ_T): exact for a
         forward pass a step (endpoint), or from one pass over the data in eval mode (endpoint_eval), which is the same without batch
-        norm and dropout and an approximation with them. Tables and manifest say `endpoint_eval (approximate)` then. A gap
-        ℓ_t − ℓ*_t that is not positive, which ℓ* at the endpoint makes possible, leaves γ_t NaN and that step out of ratios of sums;
-        estimator `epoch` and epochs that are not replayed count it.
+        norm, dropout and augmentation and an approximation with any of them. Tables and manifest say `endpoint_eval (approximate)`
+        then. A gap ℓ_t − ℓ*_t that is not positive, which ℓ* at the endpoint makes possible, leaves γ_t NaN and that step out of ratios
+        of sums; estimator `epoch` and epochs that are not replayed count it.
     num_sketch (`sketch`, `auto`): numbers kept of a step, None is the recorder's default.
     epochs (`replay`): whose steps are measured: "all", {every: k} or a list of numbers from 1 on.
     """
@@ -104,7 +104,7 @@ class Regularity(Measure):
             if trajectory.iterates is not None:
                 arrays["iterates"] = trajectory.iterates.numpy()
         epochs, steps, summary = tables(trajectory, optimal_loss, trained.steps_per_epoch)
-        exact_optimum = self.optimum != "endpoint_eval" or session.spec.model.same_in_both_modes
+        exact_optimum = self.optimum != "endpoint_eval" or session.spec.same_in_both_modes
         optimum = self.optimum + ("" if exact_optimum else " (approximate)")
         told = {} if optimum == "zero" else {"optimum": optimum}
         exact = trajectory.estimator != "sketch" and exact_optimum
@@ -189,7 +189,7 @@ class EpochTowardsEnd(Observer):
         return KnownEpoch(self._epoch, self._start_sq, self._towards.finish(), self._losses_at_end())
 
     def _losses_at_end(self) -> np.ndarray | None:
-        """Of the epoch's mini-batches, with the dropout masks they were trained with; the training goes on from where it is."""
+        """Of the epoch's mini-batches, with the augmentation and the dropout masks of training, which goes on from where it is."""
         if self._start is None:
             return None
-        return self._session.losses_at(self._end, self._start)
+        return self._session.losses_at(self._end, self._start, self._epoch)

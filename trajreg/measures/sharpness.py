@@ -179,9 +179,9 @@ def stability_limit(optimizer: OptimizerSpec, lr: float) -> float:
     """The sharpness above which a step of full-batch descent on a quadratic leads away from its minimum; NaN where there is no such number.
 
     2/η for gradient descent, (2 + 2β)/η with momentum β, (2 + 2β)/((1 + 2β) η) with Nesterov's (arXiv 2103.00065, appendix B), each less
-    the weight decay, which is added to all eigenvalues. NaN for optimisers that rescale gradients.
+    the weight decay, which is added to all eigenvalues. NaN for optimisers that rescale gradients, and where they are clipped.
     """
-    if optimizer.name != "sgd" or not lr > 0:
+    if optimizer.name != "sgd" or optimizer.clip_norm or not lr > 0:
         return float("nan")
     beta = optimizer.momentum
     return (2 + 2 * beta) / ((1 + 2 * beta if optimizer.nesterov else 1) * lr) - optimizer.weight_decay

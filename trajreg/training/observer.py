@@ -21,7 +21,10 @@ class Observer:
         """Before the first step that is watched; `session.epochs_done` is 0 unless watching begins later."""
 
     def before_update(self, step: int, loss: torch.Tensor, lr: float) -> None:
-        """Step `step` (from 0 on) is about to change the weights: `loss` is its mini-batch's, gradients are there."""
+        """Step `step` (from 0 on) is about to change the weights: `loss` is its mini-batch's.
+
+        The gradients are there as the optimiser gets them, clipped where they are clipped.
+        """
 
     def after_update(self, step: int) -> None:
         """The optimiser and what comes after it have changed the weights; the gradients are still those of `step`."""

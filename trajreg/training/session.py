@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from trajreg.data.augment import Augmentation
 from trajreg.data.dataset import Dataset
 from trajreg.errors import InputError
 from trajreg.models.build import build
 from trajreg.training.observer import Observer
-from trajreg.training.optimizers import make_optimizer
+from trajreg.training.optimizers import make_clipping, make_optimizer
 from trajreg.training.snapshots import State, capture, restore, restore_streams
 from trajreg.training.spec import TrainSpec
 from trajreg.training.streams import generator, global_stream
@@ -37,19 +38,22 @@ class Session:
         batch_size, steps_per_epoch, epochs_done: where the training is.
 
     Raises:
-        InputError: the batch is larger than the data, the device is not there, or the task fits data or net not.
+        InputError: the batch is larger than the data, the device is not there, the task fits data or net not, or the padding of the
+            augmentation is as large as the images.
     """
 
     def __init__(self, spec: TrainSpec, data: Dataset):
         _check(spec, data)
         self.spec, self.data = spec, data.to(spec.device)
         self.task = TASKS[spec.task or data.task]
+        self.augmentation = Augmentation(spec.data.augment, self.data) if spec.data.augment else None
         self.batch_size = spec.batch_size or len(data.train_inputs)
         self.steps_per_epoch = len(data.train_inputs) // self.batch_size
         with deterministic(), global_stream(spec.seed, "init"):
             self.model = build(spec.model, data.input_shape, data.num_classes, data.train_inputs).to(spec.device)
         self.weights = [weight for weight in self.model.parameters() if weight.requires_grad]
         self.optimizer = make_optimizer(spec.optimizer, self.weights)
+        self.clip = make_clipping(spec.optimizer, self.weights)
         self.after_step = [technique.on(self.model) for technique in spec.after_step]
         self.order = generator(spec.seed, "order")
         self.epochs_done = 0
@@ -61,7 +65,10 @@ class Session:
             yield
 
     def stream(self, name: str, step: int) -> torch.Generator:
-        """A generator for the observer `name` at a step, on the CPU: the same whatever was drawn before, by whomever."""
+        """A generator for the observer `name` at a step, on the CPU: the same whatever was drawn before, by whomever.
+
+        `augment`, whose steps are epochs, is the training's own.
+        """
         return generator(self.spec.seed, f"{name}/{step}")
 
     def state(self) -> State:
@@ -81,12 +88,17 @@ class Session:
         """One pass over the next mini-batches of the data's order; `observers` are told of every step and of the end."""
         losses, rates, tallies = [], [], []
         first, optimizer, task = self.epochs_done * self.steps_per_epoch, self.optimizer, self.task
+        clip, scheduled = self.clip, not self.spec.schedule.is_constant
         self.model.train()
-        for step, (inputs, targets) in enumerate(self.batches(), first):
+        for step, (inputs, targets) in enumerate(self.batches(self.epochs_done + 1), first):
+            if scheduled:
+                self._set_lr(step)
             outputs = self.model(inputs)
             loss = task.loss(outputs, targets)
             optimizer.zero_grad()
             loss.backward()
+            if clip:
+                clip()
             lr = optimizer.param_groups[0]["lr"]
             for observer in observers:
                 observer.before_update(step, loss, lr)
@@ -103,28 +115,35 @@ class Session:
             observer.end_epoch(self.epochs_done)
         return Epoch(torch.stack(losses).double().cpu().numpy(), np.array(rates), _accuracy(tallies))
 
+    def _set_lr(self, step: int) -> None:
+        """η_t from the step alone, whatever a snapshot says: a schedule has no state."""
+        spec = self.spec
+        lr = spec.schedule.rate(spec.optimizer.lr, step, self.steps_per_epoch, spec.num_epochs)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+
     @torch.no_grad()
-    def losses_here(self) -> np.ndarray:
-        """(steps_per_epoch,) the losses of the next mini-batches, all at the present weights, float64.
+    def losses_here(self, epoch: int) -> np.ndarray:
+        """(steps_per_epoch,) the losses of the next mini-batches, augmented as in `epoch`, all at the present weights, float64.
 
         The forward passes are those of training: batch norm by the statistics of each mini-batch, dropout by the masks that the
         dropout stream gives. Weights, optimiser and buffers stay as they are; the two streams move on as in an epoch of training.
         """
         buffers = [buffer.clone() for buffer in self.model.buffers()]
         self.model.train()
-        losses = [self.task.loss(self.model(inputs), targets) for inputs, targets in self.batches()]
+        losses = [self.task.loss(self.model(inputs), targets) for inputs, targets in self.batches(epoch)]
         for buffer, before in zip(self.model.buffers(), buffers, strict=True):
             buffer.copy_(before)
         return torch.stack(losses).double().cpu().numpy()
 
-    def losses_at(self, theta: torch.Tensor, start: State) -> np.ndarray:
-        """As `losses_here` at the weights `theta` (P,), of the epoch whose streams begin as in `start`; the training stays where it is."""
+    def losses_at(self, theta: torch.Tensor, start: State, epoch: int) -> np.ndarray:
+        """As `losses_here` at the weights `theta` (P,), of `epoch`, whose streams begin as in `start`; the training stays where it is."""
         here = self.state()
         with torch.no_grad():
             for weight, values in zip(self.weights, theta.split([w.numel() for w in self.weights]), strict=True):
                 weight.copy_(values.view_as(weight))
         restore_streams(start, self.order)
-        losses = self.losses_here()
+        losses = self.losses_here(epoch)
         self.restore(here, self.epochs_done)
         return losses
 
@@ -137,10 +156,13 @@ class Session:
             return torch.randint(count, shape, generator=self.order)
         return torch.randperm(count, generator=self.order)[: shape[0] * shape[1]].view(shape)
 
-    def batches(self) -> Batches:
-        """(inputs, targets) of each step of the next epoch."""
+    def batches(self, epoch: int) -> Batches:
+        """(inputs, targets) of each step: the order's next mini-batches, augmented as those of `epoch` (from 1 on) always are."""
         order = self.indices()
-        return self.task.batches(self.data, None if order is None else order.to(self.spec.device))
+        batches = self.task.batches(self.data, None if order is None else order.to(self.spec.device))
+        if self.augmentation is None:
+            return batches
+        return self.augmentation.of(batches, (self.steps_per_epoch, self.batch_size), self.stream("augment", epoch))
 
 
 def _accuracy(tallies: list[torch.Tensor | None]) -> float | None:

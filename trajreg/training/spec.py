@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, Strict, model_validator
+from pydantic import BeforeValidator, Field, Strict, model_validator
 
 from trajreg.columns import Columns
 from trajreg.data.sources import source_checksum
@@ -12,16 +12,28 @@ from trajreg.run_spec import RunSpec
 from trajreg.schema import Spec, Titles
 from trajreg.training.after_step import AnyAfterStep
 from trajreg.training.columns import ACCURACIES, MEAN_IOU, TRAINING_COLUMNS
+from trajreg.training.schedule import CONSTANT, TITLES, AnySchedule
 
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
+def _not_0(norm: Any) -> Any:
+    if norm == 0:
+        raise ValueError("nothing would be left of any gradient; null is no clipping")
+    return norm
+
+
+ClipNorm = Annotated[float, Field(gt=0), BeforeValidator(_not_0)]
+
+
 class OptimizerSpec(Spec):
     """An optimiser of torch.optim; options that are not here have PyTorch's defaults.
 
-    name: which one. lr: learning rate. momentum: of sgd and rmsprop. nesterov: momentum of that kind, of sgd alone.
-    weight_decay: as the optimiser of torch.optim takes it.
+    name: which one. lr: learning rate, the peak of the run's `schedule`. momentum: of sgd and rmsprop.
+    nesterov: momentum of that kind, of sgd alone. weight_decay: as the optimiser of torch.optim takes it.
+    clip_norm: a gradient whose Euclidean norm over all weights is larger is scaled down to it before the step (Pascanu et al. 2013, arXiv
+    1211.5063); None is no clipping.
     """
 
     name: Annotated[
@@ -32,12 +44,17 @@ class OptimizerSpec(Spec):
     momentum: Fraction = 0.0
     nesterov: bool = False
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    clip_norm: Annotated[
+        ClipNorm | None, Titles(lambda norm: "no clipping" if norm is None else f"gradients clipped at {norm}")
+    ] = None
 
     @model_validator(mode="after")
     def _options_fit(self) -> Self:
         if self.momentum and self.name not in ("sgd", "rmsprop"):
             raise ValueError(f"momentum = {self.momentum} is an option of sgd and rmsprop, {self.name} takes none")
-        if self.nesterov and not (self.name == "sgd" and self.momentum):
+        if self.nesterov and self.name != "sgd":
+            raise ValueError(f"nesterov = true is an option of sgd, {self.name} takes none")
+        if self.nesterov and not self.momentum:
             raise ValueError("nesterov needs sgd with momentum above 0")
         return self
 
@@ -45,14 +62,14 @@ class OptimizerSpec(Spec):
 class TrainSpec(RunSpec):
     """One training: what decides its weights, and nothing of what is measured of it.
 
-    data, model, optimizer: on what, which net, and by what.
+    data, model, optimizer: on what, which net, and by what. schedule: how the optimiser's learning rate goes from step to step.
     task: the loss and how samples are scored (`training.tasks`); None is the data's own: cross-entropy over samples or pixels, or half
     the mean squared error. after_step: what is done to the weights after each step of the optimiser, in this order.
     batch_size: None is the full batch. An epoch is a new permutation of the training data cut into full batches; the remainder, different
     samples each epoch, is left out so that every step has the same batch size. A full batch is taken as it is.
     replacement: each mini-batch is drawn from all training data instead, with replacement; an epoch has as many steps as without.
     num_epochs: how long. evaluate_every: the test set is evaluated after so many epochs, and after the last.
-    seed: of initial weights, order of the mini-batches and dropout; a figure counts it up by itself. device: where it runs.
+    seed: of initial weights, order of the mini-batches, augmentation and dropout; a figure counts it up by itself. device: where it runs.
     """
 
     KIND: ClassVar[str] = "training"
@@ -63,6 +80,7 @@ class TrainSpec(RunSpec):
     data: DataSpec
     model: ModelSpec
     optimizer: OptimizerSpec
+    schedule: Annotated[AnySchedule, TITLES] = CONSTANT
     task: Literal["classification", "segmentation", "regression", "one_hot_mse"] | None = None
     after_step: Annotated[tuple[AnyAfterStep, ...], Strict(False)] = ()
     batch_size: Annotated[int, Field(ge=1)] | None = None
@@ -76,6 +94,11 @@ class TrainSpec(RunSpec):
     def _replacement_is_of_batches(self) -> Self:
         if self.replacement and self.batch_size is None:
             raise ValueError("replacement needs a batch_size: a full batch is taken as it is")
+        return self
+
+    @model_validator(mode="after")
+    def _schedule_is_within_the_run(self) -> Self:
+        self.schedule.check(self.num_epochs)
         return self
 
     def identity(self) -> dict[str, Any]:
@@ -95,6 +118,11 @@ class TrainSpec(RunSpec):
     def length(self) -> int:
         """Its epochs: the ticks of the progress display."""
         return self.num_epochs
+
+    @property
+    def same_in_both_modes(self) -> bool:
+        """Whether a sample's loss in training is that in eval mode at the same weights: no batch norm, no dropout, no augmentation."""
+        return self.model.same_in_both_modes and self.data.augment is None
 
     @property
     def columns(self) -> Columns:

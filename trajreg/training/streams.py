@@ -1,4 +1,4 @@
-"""Named random streams from one seed: initialisation, data order, dropout. Drawing from one never moves another."""
+"""Named random streams from one seed: initialisation, data order, augmentation, dropout. Drawing from one never moves another."""
 
 import hashlib
 from collections.abc import Iterator
