@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from schema_words import in_words
 
-from trajreg.data.spec import DATA_SPECS
+from trajreg.data.spec import DATA_SPECS, AugmentSpec
 from trajreg.measures.catalogue import MEASURES
 from trajreg.models.spec import ACTIVATIONS, MODEL_SPECS
 from trajreg.schema import Spec
@@ -18,6 +18,7 @@ from trajreg.studies.kinds import KINDS
 from trajreg.studies.question import Batteries, Contrast, QuestionSpec, Success
 from trajreg.studies.setting import SettingSpec
 from trajreg.training.after_step import AFTER_STEP
+from trajreg.training.schedule import SCHEDULES
 
 # what the params files themselves hold: title of the section → spec class
 FILES: dict[str, type[BaseModel]] = {
@@ -55,9 +56,11 @@ def families() -> list[Family]:
         *files,
         Family("params-kinds", "A run", "The keys of `base`. `kind` chooses what is run: a training where it is left out.", KINDS),
         Family("params-data", "Data sets", "The key `data`; `name` chooses.", DATA_SPECS),
+        Family("params-augment", "Augmentation", "The key `data.augment`; `{}` for the defaults.", {"": AugmentSpec}, named=False),
         Family("params-model", "Nets", "The key `model`; `name` chooses.", MODEL_SPECS),
         Family("params-activation", "Activation functions", "The key `model.activation`: a name, or `{name: elu, …}`.", ACTIVATIONS),
         Family("params-optimizer", "Optimisers", "The key `optimizer`.", optimisers, named=False),
+        Family("params-schedule", "Schedules", "The key `schedule`; `name` chooses. Lengths are in epochs.", SCHEDULES),
         Family("params-after-step", "After each step", "The key `after_step`: a list, in the order in which they act.", AFTER_STEP),
         Family("params-measures", "Measures", "The key `measures`: name → options, `{}` for the defaults.", MEASURES),
     ]  # fmt: skip
@@ -123,7 +126,11 @@ def _yaml(value: Any) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_yaml, value))}]"
-    return str(value.model_dump() if isinstance(value, BaseModel) else value)
+    if isinstance(value, BaseModel):
+        return (
+            f"{{{', '.join(f'{key}: {_yaml(one)}' for key, one in value.model_dump(exclude_defaults=True).items())}}}"
+        )
+    return str(value)
 
 
 def _link(class_name: str) -> str:
