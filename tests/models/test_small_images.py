@@ -60,7 +60,7 @@ def test_every_weight_of_the_digits_profile_has_a_gradient(training):
     session = Session(training, load(training.data))
     model = with_mean_pooling(session.model.double())
     moved = {key: torch.zeros_like(weight) for key, weight in model.named_parameters() if weight.dim() > 1}
-    for _, (inputs, targets) in zip(range(3), session.batches(), strict=False):
+    for _, (inputs, targets) in zip(range(3), session.batches(1), strict=False):
         model.zero_grad()
         session.task.loss(
             model(inputs.double()), targets.double() if targets.is_floating_point() else targets
