@@ -39,10 +39,11 @@ def foreseeable(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def prediction_table(units: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """A row a model and a kind of what is left out, `left_out` (each family, or each figure, in turn): techniques, folds, error (mean absolute
-    error of log10 steps, each technique once), r2 (1 is perfect, 0 is no better than to say the figure's median, below 0 worse), gain
-    (the error of early loss alone, less this one), low, high (95 %, bootstrapped over figures and their techniques), and p: how often
-    the gain is as large where the model's further numbers are exchanged between the techniques of each figure.
+    """A row a model and a kind of what is left out, `left_out` (each family, or each figure, in turn).
+
+    techniques, folds; error: mean absolute error of log10 steps, each technique once; r2: 1 is perfect, 0 no better than to say the
+    figure's median, below 0 worse; gain: the error of early loss alone, less this one; low, high: 95 %, bootstrapped over figures and their
+    techniques; p: how often the gain is as large where the model's further numbers are exchanged between the techniques of each figure.
 
     error, r2, gain and p are NaN where there are fewer than two folds, or too few techniques to fit.
     """

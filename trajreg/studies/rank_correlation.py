@@ -74,7 +74,9 @@ def two_stage(strata: np.ndarray, seed: int, num: int = NUM_DRAWS) -> np.ndarray
     """(num, n) how often each of n clusters is drawn: strata are drawn with replacement, and so are the clusters of each that was drawn."""
     random, counts = np.random.default_rng(seed), np.zeros((num, len(strata)))
     names = list(dict.fromkeys(strata))
-    times = random.multinomial(len(names), [1 / len(names)] * len(names), size=num) if names else counts
+    if not names:
+        return counts
+    times = random.multinomial(len(names), [1 / len(names)] * len(names), size=num)
     for place, name in enumerate(names):
         (members,) = np.nonzero(strata == name)
         counts[:, members] = random.multinomial(times[:, place] * len(members), [1 / len(members)] * len(members))

@@ -34,11 +34,11 @@ TECHNIQUES, SEEDS = "across techniques", "within a technique"
 def speed_table(sources: Sequence[Figure], runs: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
     """One row a run of these figures, in their order.
 
-    figure, family (`family_of`), variant, technique (a variant of a figure), seed, diverged; steps to the figure's threshold, infinite where it
-    was never reached, NaN where the run diverged; known: the same, but one more than all its steps where it was never reached;
+    figure, family (`family_of`), variant, technique (a variant of a figure), seed, diverged; steps to the figure's threshold, infinite
+    where it was never reached, NaN where the run diverged; known: the same, but one more than all its steps where it was never reached;
     relative: known over the figure's median; ahead: whether the threshold was reached, and after the first part of the training, which
-    `early` measures (true where that was not measured): only then there is something to foretell; mean_loss, over all steps; and MEASURED, NaN where
-    a run lacks it.
+    `early` measures (true where that was not measured): only then there is something to foretell; mean_loss, over all steps; and
+    MEASURED, NaN where a run lacks it.
 
     Raises InputError where a figure has no threshold of steps_to_loss.
     """
@@ -48,7 +48,7 @@ def speed_table(sources: Sequence[Figure], runs: Mapping[str, Sequence[Run]]) ->
 
 
 def family_of(figure: Figure) -> str:
-    """What kind of technique a figure compares: the options in which its contrasts' sides differ, as "activation", "norm" or "optimizer"."""
+    """What kind of technique a figure compares: the options in which its contrasts' sides differ, as "norm" or "optimizer"."""
     contrasts = figure.question.contrasts.values()
     keys = {key for one in contrasts for key in one.treatment if key != RATE}
     if VARIANT in keys and figure.setting:
@@ -80,9 +80,7 @@ def correlations(table: pd.DataFrame) -> pd.DataFrame:
         [
             {"level": level, "metric": metric, "given": given}
             | vars(
-                rank_correlation(
-                    units, metric, SPEED, group=group, cluster="technique", stratum="figure", given=given
-                )
+                rank_correlation(units, metric, SPEED, group=group, cluster="technique", stratum="figure", given=given)
             )
             for level, units, group in levels
             for metric, given in PAIRS
