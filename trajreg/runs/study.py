@@ -111,6 +111,7 @@ def as_run(stored: Stored, measured: dict[str, Stored], variant: Variant, seed: 
         measured="–" if stored.diverged else "; ".join(one.manifest["how"] for one in measured.values()),
         columns=columns,
         own=stored.table,
+        num_weights=stored.manifest.get("num_weights"),
     )
 
 

@@ -2,9 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from trajreg.schema import Spec
+
+
+class Identified(Protocol):
+    """What has an id."""
+
+    @property
+    def id(self) -> str:
+        """As fig04."""
 
 
 @dataclass(frozen=True)
@@ -34,3 +42,8 @@ def name_of(spec: Spec, path: Sequence[str], value: Any) -> Name:
 def label(names: Iterable[Name]) -> str:
     """The names side by side, "VGG-11, batch norm" for instance."""
     return ", ".join(name.text for name in names)
+
+
+def numbers_of(figures: Iterable[Identified]) -> str:
+    """Figures in a sentence: "2, 3, 12" of fig02, fig03 and fig12; another word stays, as in "2, table1"."""
+    return ", ".join(one.id.removeprefix("fig").lstrip("0") or one.id for one in figures)

@@ -44,7 +44,7 @@ def figure_ids(params: Path, profile: str, figures: list[str] | None = None) -> 
             )
     there = [figure for figure in questions if _is_in(params, profile, figure)]
     for figure in questions:
-        if not any(_is_in(params, one, figure) for one in settings):
+        if figure not in there and not any(_is_in(params, one, figure) for one in settings):
             if (asked := load_question(params, figure)).sources:
                 _checked_sources(params, profile, figure, asked)  # says which are lacking
             raise InputError(

@@ -24,7 +24,8 @@ class Run:
     settings, names: of each varied key its value and what a reader sees of it.
     epochs: a row an epoch (losses, accuracies, what the measures say of it); summary: the values of the whole run; columns: what
     both may hold, the measures' first. `tables(measure, name)` reads another table of a measure, KeyError where there is none;
-    `arrays` does so of its arrays, `own(name)` of the run's own tables. measured: how the numbers were had, in words.
+    `arrays` does so of its arrays, `own(name)` of the run's own tables. measured: how the numbers were had, in words. num_weights: of its
+    net, None where it has none.
     """
 
     variant: str
@@ -40,6 +41,7 @@ class Run:
     arrays: Callable[[str, str], np.ndarray]
     measured: str = ""
     own: Callable[[str], pd.DataFrame] = _nothing
+    num_weights: int | None = None
 
     def value(self, name: str) -> float:
         """A number of the whole run; NaN where it is a bound or not there."""
