@@ -1,6 +1,7 @@
 """Speed against γ and direction: known orders are found, what has no speed is counted, and the answer comes out either way."""
 
 import math
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -44,7 +45,7 @@ def run_of(variant, seed, columns, reached, numbers, diverged=False):
     losses = pd.DataFrame({"loss": np.where(np.arange(STEPS) < below, 1.0, 0.1), "lr": 0.1})
     epochs = pd.DataFrame({"epoch": range(1, 1 + STEPS // EPOCH), "step": range(EPOCH, STEPS + 1, EPOCH)})
     return Run(
-        variant.label, variant.settings, variant.names, seed, "f", diverged, epochs, {} if diverged else numbers, columns,
+        variant.label, variant.settings, variant.names, seed, f"{variant.label} {seed}", diverged, epochs, {} if diverged else numbers, columns,
         None, None, own=lambda name: losses, num_weights=1234,
     )  # fmt: skip
 
@@ -133,6 +134,16 @@ def test_runs_that_diverged_are_left_out_and_counted():
     assert found_in(correlations(table), "gamma", "within a technique").num == 35
     assert "1 diverged" in speed(asked, runs).caption
     assert len(speeds(asked, runs).table) == 36
+
+
+def test_a_run_of_two_variants_counts_once():
+    asked, runs = made()
+    first, second = asked.sources[0].variants[:2]
+    runs["fig02"][3:6] = [replace(run, variant=second.label) for run in runs["fig02"][:3]]  # shared is own
+    table = speed_table(asked.sources, runs)
+    assert len(table) == 33
+    assert first.label not in set(table.loc[table["figure"] == "fig02", "variant"])
+    assert (table["variant"] == second.label).sum() == 3
 
 
 def test_runs_that_nobody_measured_early_can_still_be_shown(tmp_path):

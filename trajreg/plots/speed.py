@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -77,7 +78,12 @@ def error_lines(errors: pd.DataFrame, models: Sequence[str], sections: Sequence[
         here = errors[errors["section"] == section]
         for number, (model, marker) in enumerate(zip(models, markers, strict=False)):
             places = [place + 0.14 * (number - (len(models) - 1) / 2) for place in range(len(here))]
-            look = {"color": shades[model], "markersize": 7, "linestyle": "", "markeredgecolor": "white"}
+            look: dict[str, Any] = {
+                "color": shades[model],
+                "markersize": 7,
+                "linestyle": "",
+                "markeredgecolor": "white",
+            }
             axis.plot(here[model], places, marker, label=model, **look)
         labels = [f"{row.fold} ({row.techniques})" for row in here.itertuples()]
         axis.set(title=title, yticks=range(len(here)), yticklabels=labels, ylim=(len(here) - 0.5, -0.5))
@@ -93,7 +99,7 @@ def _points(axis: Axes, points: pd.DataFrame, colours: dict[str, Colour], size: 
         here = known[known["family"] == family]
         never = here["steps"].eq(math.inf)
         for marker, some in (("o", here[~never]), (NEVER, here[never])):
-            look = {"color": colour, "alpha": alpha, "linewidth": 0.5, "edgecolor": "white"}
+            look: dict[str, Any] = {"color": colour, "alpha": alpha, "linewidth": 0.5, "edgecolor": "white"}
             axis.scatter(some["x"], some["y"], s=size, marker=marker, **look)
 
 

@@ -32,9 +32,10 @@ TECHNIQUES, SEEDS = "across techniques", "within a technique"
 
 
 def speed_table(sources: Sequence[Figure], runs: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
-    """One row a run of these figures, in their order.
+    """One row a run of these figures, in their order; a run that is of two variants of a figure (its shared learning rate is its own best
+    one) counts once, for the later of them.
 
-    figure, family (`family_of`), variant, technique (a variant of a figure), seed, diverged; steps to the figure's threshold, infinite
+    figure, family (`family_of`), variant, technique (a variant of a figure), seed, fingerprint, diverged; steps to the figure's threshold, infinite
     where it was never reached, NaN where the run diverged; known: the same, but one more than all its steps where it was never reached;
     relative: known over the figure's median; ahead: whether the threshold was reached, and after the first part of the training, which
     `early` measures (true where that was not measured): only then there is something to foretell; mean_loss, over all steps; and
@@ -43,7 +44,7 @@ def speed_table(sources: Sequence[Figure], runs: Mapping[str, Sequence[Run]]) ->
     Raises InputError where a figure has no threshold of steps_to_loss.
     """
     rows = [_row(figure, run) for figure in sources for run in runs[figure.id]]
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows).drop_duplicates(["figure", "fingerprint"], keep="last", ignore_index=True)
     return table.assign(relative=table["known"] / table.groupby("figure")["known"].transform("median"))
 
 
@@ -117,6 +118,7 @@ def _row(figure: Figure, run: Run) -> dict[str, object]:
         "variant": run.variant,
         "technique": f"{figure.id}: {run.variant}",
         "seed": run.seed,
+        "fingerprint": run.fingerprint,
         "diverged": run.diverged,
         "steps": high,
         "known": high if reached else low,
