@@ -78,10 +78,13 @@ def load_figure(params: Path, profile: str, figure: str) -> Figure:
 def sources_in(params: Path, profile: str, asked: QuestionSpec) -> list[str]:
     """The sources that a profile has and makes without being asked: what a figure with sources shows there, whatever else is stored.
 
-    None where they are fewer than two (or than are named): an overview needs something to look over.
+    None where they are fewer than two (or than are named): an overview needs something to look over. A figure that names its profiles
+    shows in these what is made on request as well, and is in no other.
     """
+    if asked.profiles and profile not in asked.profiles:
+        return []
     there = [one for one in asked.sources if (params / profile / f"{one}.yaml").exists()]
-    made = [one for one in there if not is_on_request(params, profile, one)]
+    made = [one for one in there if asked.profiles or not is_on_request(params, profile, one)]
     return made if len(made) >= min(2, len(asked.sources)) else []
 
 
@@ -177,6 +180,11 @@ def _checked_sources(params: Path, profile: str, figure: str, asked: QuestionSpe
         raise InputError(f"params/{profile}/{figure}.yaml: a figure with sources has no setting of its own")
     if there := sources_in(params, profile, asked):
         return there
+    if asked.profiles and profile not in asked.profiles:
+        known_profiles = ", ".join(asked.profiles)
+        raise InputError(
+            f"params/{figure}.yaml: profiles: {figure} is not in profile {profile!r}, only in {known_profiles}"
+        )
     lacking = [one for one in asked.sources if not (params / profile / f"{one}.yaml").exists()]
     files = ", ".join(f"params/{profile}/{one}.yaml" for one in lacking)
     known = [one for one in asked.sources if one not in lacking]

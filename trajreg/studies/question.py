@@ -131,6 +131,7 @@ class QuestionSpec(Spec):
     status: what the figure rests on: "paper" (its caption is known), "reconstructed", "illustration", or "ours".
     contrasts: by name; a contrast times a measure of success is a claim. success: measures of success that only this figure has.
     panels: the columns of epochs that are drawn. sources: other figures, whose runs this one shows instead.
+    profiles: the only ones that have this figure of sources, which there shows those on request too; none named: all that have sources.
     """
 
     title: Text
@@ -141,6 +142,7 @@ class QuestionSpec(Spec):
     success: dict[Name, Success] = Field(default={})
     panels: Annotated[tuple[str, ...], Strict(False), Field(min_length=1)] = PANELS
     sources: Annotated[tuple[Annotated[str, Field(pattern=f"^{FIGURE_ID}$")], ...], Strict(False)] = ()
+    profiles: Annotated[tuple[Text, ...], Strict(False)] = ()
 
     @model_validator(mode="after")
     def _sources_stand_alone(self) -> Self:
@@ -148,4 +150,6 @@ class QuestionSpec(Spec):
             raise ValueError(
                 "contrasts and success must be left out where there are sources: those have claims of their own"
             )
+        if self.profiles and not self.sources:
+            raise ValueError("profiles must be left out where there are no sources: a setting is in its profile")
         return self

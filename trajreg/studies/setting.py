@@ -3,7 +3,7 @@
 import copy
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Self
 
@@ -14,6 +14,8 @@ from trajreg.measures.catalogue import MEASURES
 from trajreg.measures.measure import Measure
 from trajreg.run_spec import RunSpec
 from trajreg.schema import Every, Spec
+from trajreg.studies.choices import UNIVERSE, ChoicesSpec, Universe
+from trajreg.studies.dotted import put
 from trajreg.studies.kinds import KINDS
 from trajreg.studies.names import Name, label, name_of
 from trajreg.studies.rates import RATE, TunedSpec
@@ -76,6 +78,7 @@ class SettingSpec(Spec):
     grid, each of them in every cell.
     primary: key that contrasts leave open → the values at which their claims are primary; none named: at all.
     tuned: learning rates of each variant's own, beside the shared one of `base`.
+    choices: what papers choose silently; every variant once under each of its `universe`s. Not together with `tuned`.
     seeds: runs of each variant, seeds 0 … seeds − 1. other_seeds: the same of variants that no
     contrast compares in a primary cell; None is as many.
     random_label_seeds: so many of the seeds train every variant that has `seeds` once more on random labels
@@ -91,6 +94,7 @@ class SettingSpec(Spec):
     variants: dict[Annotated[str, Field(min_length=1)], dict[str, Any]] = Field(default={})
     primary: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(default={})
     tuned: TunedSpec | None = None
+    choices: ChoicesSpec | None = None
     seeds: Annotated[int, Field(ge=1)]
     other_seeds: Annotated[int, Field(ge=1)] | None = None
     random_label_seeds: Annotated[int, Field(ge=0)] = 0
@@ -103,10 +107,12 @@ class SettingSpec(Spec):
         Raises InputError, naming `where`, the variant and the key, for what cannot be made, and where two are the same.
         """
         self._check_keys(where)
-        num_variants = max(1, len(self.variants)) * math.prod(map(len, self.vary.values()))
+        universes = {one.name: one for one in self.choices.universes()} if self.choices else {}
+        counts = [len(self.variants) or 1, len(universes) or 1, *map(len, self.vary.values())]
+        num_variants = math.prod(counts)
         if num_variants > MAX_VARIANTS:
             raise InputError(f"{where}: vary gives {num_variants:,} variants, at most {MAX_VARIANTS:,} can be shown")
-        variants = tuple(self._variant(settings, where) for settings in self._cells())
+        variants = tuple(self._variant(settings, universes, where) for settings in self._cells(universes))
         _refuse_twice(variants, where)
         if self.tuned:
             self.tuned.check([one.label for one in variants], max(self.seeds, self.other_seeds or 0), where)
@@ -119,16 +125,19 @@ class SettingSpec(Spec):
         """The kind of its runs, a key of KINDS."""
         return str(self.base.get("kind", TRAINING))
 
-    def _cells(self) -> Iterator[Settings]:
-        for name in self.variants or (None,):
-            for values in itertools.product(*self.vary.values()):
-                yield ({} if name is None else {VARIANT: name}) | dict(zip(self.vary, values, strict=True))
+    def _cells(self, universes: Mapping[str, Universe]) -> Iterator[Settings]:
+        named = [{VARIANT: name} for name in self.variants] or [{}]
+        chosen = [{UNIVERSE: name} for name in universes] or [{}]
+        for name, values, universe in itertools.product(named, itertools.product(*self.vary.values()), chosen):
+            yield name | dict(zip(self.vary, values, strict=True)) | universe
 
-    def _variant(self, settings: Settings, where: str) -> Variant:
+    def _variant(self, settings: Settings, universes: Mapping[str, Universe], where: str) -> Variant:
         here = ", ".join(f"{key} = {shortened(str(value))}" for key, value in settings.items()) or "base"
-        values = self._values(settings, f"{where}: {here}")
-        kind, measures = values.pop("kind", TRAINING), values.pop("measures")
         where = f"{where}: {here}"
+        values = self._values(settings, where)
+        if universes:
+            universes[settings[UNIVERSE]].apply(values, where)
+        kind, measures = values.pop("kind", TRAINING), values.pop("measures")
         if kind not in [*KINDS]:  # a list, for what YAML gives may not be hashable
             raise InputError(f"{where}: base.kind = {shown(kind)} is unknown, choose from {', '.join(KINDS)}")
         spec = KINDS[kind].parse(values, where)
@@ -145,22 +154,17 @@ class SettingSpec(Spec):
         """The keys of a run, with `kind` and `measures`: base, then what the named variant says, then the cell of the grid."""
         values = copy.deepcopy({**self.base, "measures": self.measures})
         named = self.variants.get(settings.get(VARIANT, ""), {})
-        for dotted, value in [*named.items(), *((key, one) for key, one in settings.items() if key != VARIANT)]:
-            *path, last = dotted.split(".")
-            place = values
-            for part in path:
-                place = place.setdefault(part, {})
-                if not isinstance(place, dict):
-                    raise InputError(
-                        f"{where}: {dotted} does not name a key of a run: {part} = {shown(place)} has no keys"
-                    )
-            place[last] = copy.deepcopy(value)
+        varied = {key: value for key, value in settings.items() if key not in (VARIANT, UNIVERSE)}
+        for dotted, value in [*named.items(), *varied.items()]:
+            put(values, dotted, value, where)
         return values
 
     def _check_keys(self, where: str) -> None:
         """InputError for keys that are no run's to vary, or that stand elsewhere."""
         named = [(f"variants.{name}", key) for name, keys in self.variants.items() for key in keys]
-        for place, key in [*(("base", key) for key in self.base), *(("vary", key) for key in self.vary), *named]:
+        vary = [("vary", key) for key in self.vary]
+        chosen = [("choices", key) for _, key, _ in self.choices.changes()] if self.choices else []
+        for place, key in [*(("base", key) for key in self.base), *vary, *named, *chosen]:
             first, *rest = key.split(".")
             if first == "seed":
                 raise InputError(
@@ -170,14 +174,10 @@ class SettingSpec(Spec):
                 raise InputError(
                     f"{where}: {place}.{key} is not a known key: rates of each variant's own stand under `tuned`"
                 )
-            if first == VARIANT or (first == "kind" and place != "base"):
+            if first in (VARIANT, UNIVERSE) or (first == "kind" and place != "base"):
                 raise InputError(f"{where}: {place}.{key} cannot be varied; named variants stand under `variants`")
-            if (
-                self.tuned
-                and self.tuned.shared
-                and place != "base"
-                and ".".join(key.split(".")[:2]) in ("optimizer", "optimizer.lr")
-            ):
+            shared = self.tuned and self.tuned.shared and place != "base"
+            if shared and ".".join(key.split(".")[:2]) in ("optimizer", "optimizer.lr"):
                 raise InputError(
                     f"{where}: {place}.{key} and tuned both decide the learning rate: leave one of them out, or say tuned.shared: false"
                 )
@@ -189,6 +189,8 @@ class SettingSpec(Spec):
                 raise InputError(
                     f"{where}: {place}.{key}: measures stand beside base; what varies is an option, as measures.regularity.estimator"
                 )
+        if self.choices:
+            self.choices.check([*vary, *named], bool(self.tuned), where)
 
     def untuned(self) -> Self:
         """The setting before its rates are chosen: every variant once, at the shared one."""
@@ -216,7 +218,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def _name(key: str, value: Any, spec: RunSpec, measures: dict[str, Measure]) -> Name:
-    if key == VARIANT:
+    if key in (VARIANT, UNIVERSE):
         return Name(str(value), None)
     first, *rest = key.split(".")
     return name_of(measures[rest[0]], rest[1:], value) if first == "measures" else name_of(spec, [first, *rest], value)
