@@ -1,5 +1,6 @@
 """The picture of all comparisons: primary ones in bold above, every effect in its panel, whatever is known of it."""
 
+import itertools
 import math
 
 import pandas as pd
@@ -7,7 +8,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from trajreg.plots.overview import HEADING, overview
-from trajreg.plots.style import save_figure
+from trajreg.plots.style import save_figure, technique_colours
 
 PANELS = [("gamma", "γ\n(ratio)"), ("forward_cosine", "forward cosine\n(difference)")]
 
@@ -17,7 +18,18 @@ def effect(row="A: x against y", metric="gamma", primary=True, **changed):
     numbers = {"effect": 2.0, "low": 1.5, "high": 3.0, "smallest": 1.1} if ratio else {}
     numbers = numbers or {"effect": 0.02, "low": 0.015, "high": 0.03, "smallest": 0.01}
     kind = "ratio" if ratio else "difference"
-    return {"row": row, "primary": primary, "metric": metric, "kind": kind, "verdict": "replicated"} | numbers | changed
+    return (
+        {
+            "row": row,
+            "primary": primary,
+            "technique": "normalization",
+            "metric": metric,
+            "kind": kind,
+            "verdict": "replicated",
+        }
+        | numbers
+        | changed
+    )
 
 
 def drawn(*rows, panels=PANELS):
@@ -38,6 +50,16 @@ def test_primary_rows_are_bold_and_above_a_heading_for_the_others():
     figure = drawn(effect("B", primary=False), effect("A"), effect("A", "forward_cosine"))
     assert names(figure) == [("A", "bold"), (HEADING, "normal"), ("B", "normal")]
     assert [axis.get_title() for axis in figure.axes] == [title for _, title in PANELS]
+
+
+def test_rows_of_a_technique_stand_together_in_its_colour_under_its_name():
+    rows = [("A", "skip connections", True), ("B", "activation", True), ("C", "skip connections", False)]
+    figure = drawn(*(effect(row, primary=primary, technique=name) for row, name, primary in rows))
+    assert [text for text, _ in names(figure)] == [
+        "Activation", "B", "Skip connections", "A", f"{HEADING}: skip connections", "C",
+    ]  # fmt: skip
+    marks = [line.get_color() for line in figure.axes[0].lines if line.get_marker() == "o"]
+    assert marks == [technique_colours()[name] for _, name, _ in rows]
 
 
 @pytest.mark.parametrize("primary", [True, False])
@@ -71,6 +93,16 @@ def test_an_axis_of_ratios_has_numbers_side_by_side(spread):
     axis = figure.axes[0]
     left, right = axis.get_xlim()
     assert 1 <= sum(left <= tick <= right for tick in axis.get_xticks()) <= 7
+
+
+def test_no_name_is_cut_off():
+    figure = drawn(*(effect(f"Figure {place}, VGG-{place}, own η: a long name against another") for place in range(25)))
+    figure.canvas.draw()
+    edges = [text.get_window_extent() for text in figure.axes[0].get_yticklabels()]
+    assert min(one.x0 for one in edges) >= 0
+    gaps = [upper.y0 - lower.y1 for upper, lower in itertools.pairwise(edges)]
+    assert min(gaps) >= 0
+    assert figure.axes[0].get_window_extent().width > 100
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg"])

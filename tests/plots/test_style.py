@@ -2,9 +2,12 @@
 
 import pytest
 import seaborn as sns
+from matplotlib.figure import Figure
+from PIL import Image
 
-from trajreg.plots.style import colours_of
+from trajreg.plots.style import NUM_SHADES, colours_of, save_figure, technique_colours
 from trajreg.studies.names import Name
+from trajreg.studies.techniques import TECHNIQUES
 
 RELU, TANH, MAX_NORM, CLIPPED = Name("ReLU", 0), Name("tanh", 3), Name("max norm 3", None), Name("clip = 1", None)
 
@@ -39,3 +42,26 @@ def test_places_come_before_names_without_and_before_larger_ones():
 
 def test_a_name_given_twice_counts_once():
     assert colours_of([RELU, RELU]) == colours_of([RELU])
+
+
+def test_every_technique_has_a_colour_of_its_own():
+    colours = technique_colours()
+    assert list(colours) == list(TECHNIQUES)
+    assert len(set(colours.values())) == len(TECHNIQUES)
+
+
+def test_a_png_has_a_palette_in_which_lines_keep_their_colours(tmp_path):
+    figure = Figure(figsize=(2, 1))
+    axis = figure.add_axes((0, 0, 1, 1))
+    axis.imshow([[value / 300 for value in range(300)]] * 60, aspect="auto", extent=(0, 1, 0, 0.5), cmap="viridis")
+    axis.plot([0, 1], [0.8, 0.8], color="#d55e00", linewidth=6)
+    axis.set(ylim=(0, 1))
+    axis.axis("off")
+    save_figure(figure, tmp_path / "lines")
+    with Image.open(tmp_path / "lines.png") as image:
+        assert image.mode == "P"
+        assert len(image.getcolors()) <= NUM_SHADES
+        flat = image.convert("RGB")
+        column = [flat.getpixel((flat.width // 2, y)) for y in range(flat.height)]
+    off = [max(abs(one - other) for one, other in zip(shade, (0xD5, 0x5E, 0x00), strict=True)) for shade in column]
+    assert min(off) < 8

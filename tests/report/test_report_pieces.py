@@ -4,6 +4,7 @@ import math
 from xml.etree import ElementTree
 
 import pytest
+from report_trees import ROW
 
 from trajreg.report.cells import cell_html, number_columns
 from trajreg.report.contents import label
@@ -210,3 +211,12 @@ def test_the_page_on_reading_has_anchors_as_github_makes_them():
     assert page.title == "A title"
     assert page.anchors == {"is-a-larger-γ-better", "two-words"}
     assert slug("Is a larger γ better?") in page.anchors
+
+
+def test_a_ledger_from_before_a_column_is_read_without_it():
+    assert Claim.from_row(ROW).technique == "normalization"
+    older = {name: text for name, text in ROW.items() if name != "varied" and not name.startswith("beside")}
+    read = Claim.from_row(older)
+    assert (read.technique, read.beside_text, math.isnan(read.beside_low)) == ("other", "", True)
+    with pytest.raises(KeyError):
+        Claim.from_row({name: text for name, text in ROW.items() if name != "effect"})

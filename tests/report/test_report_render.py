@@ -3,124 +3,24 @@
 import csv
 import re
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 
 import nbformat
-import pandas as pd
 import pytest
 from nbformat import v4
+from report_trees import OPEN, READING, ROW, STUCK, UNKNOWN, add_figure, add_product, add_shares, record, shares, write
 from sealed import rewrite
 
 from trajreg.errors import InputError
-from trajreg.files import file_checksum, read_sealed, write_json, write_sealed
+from trajreg.files import write_sealed
+from trajreg.report.checkout import Checkout
 from trajreg.report.ledger import Claim
 from trajreg.report.publish import publish
 from trajreg.report.render import render
-from trajreg.runs.products import Cells, SavedHeadline, SavedProduct, read_products
+from trajreg.runs.products import Cells, SavedHeadline
 from trajreg.runs.tree import ResultsTree
 
 ROOT = Path(__file__).resolve().parents[2]
-PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
-ROW = {
-    "figure": "fig04", "claim": "bn", "text": "Loss < 1 & <b>γ</b> larger", "source": "paper", "pair_source": "paper", "metric": "gamma",
-    "where": "VGG-11", "role": "primary", "reaches": "", "reached_treatment": "", "reached_control": "", "reason": "",
-    "treatment": "batch norm", "control": "none", "treatment_variant": "VGG-11, batch norm", "control_variant": "VGG-11, none",
-    "direction": "higher", "seeds": "5", "effect_kind": "ratio", "effect": "2.5", "effect_bound": "", "low": "1.3", "high": "4.5",
-    "confidence": "0.9375", "smallest_effect": "1.1", "p_replicated": "0.03125", "p_reversed": "1",
-    "p_negligible": "1", "censored": "0", "diverged": "0",
-    "verdict": "replicated", "beside_metric": "gamma_early", "beside_effect": "1.7", "beside_bound": "",
-    "beside_low": "1.2", "beside_high": "2",
-    "beside_verdict": "replicated",
-}  # fmt: skip
-OPEN = ROW | {
-    "effect": "inf",
-    "low": "1.7",
-    "high": "inf",
-    "censored": "2",
-    "source": "ours",
-    "role": "exploratory",
-    "verdict": "inconclusive",
-}
-UNKNOWN = ROW | {
-    "effect": "", "low": "", "high": "", "p_replicated": "", "p_reversed": "", "p_negligible": "", "diverged": "3",
-    "role": "exploratory", "verdict": "reversed", "beside_metric": "",
-    "beside_effect": "", "beside_bound": "", "beside_low": "", "beside_high": "",
-    "beside_verdict": "",
-}  # fmt: skip
-STUCK = ROW | {
-    "treatment_variant": "VGG-16, batch norm", "metric": "steps_to_loss ≤ 0.3", "direction": "lower", "effect_bound": "≥", "high": "inf",
-    "role": "not comparable", "reaches": "steps_to_loss ≤ 0.3", "reached_treatment": "5", "reached_control": "0",
-    "reason": "control does not train", "verdict": "not comparable",
-}  # fmt: skip
-
-
-READING = "# How to read\n\n## Shares\n\nOf $\\gamma_t$.\n\n## Is γ it?\n\nNo.\n"
-
-
-def write(path, text):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-
-
-def record(tree, name, **changed):
-    """The figure's provenance, with the checksums of the files that are there."""
-    path = tree / name / "provenance.json"
-    known = read_sealed(path) if path.exists() else {}
-    outputs = {one.name: file_checksum(one) for one in (tree / name).iterdir() if one != path}
-    write_sealed(path, known | changed | {"figure": name, "outputs": outputs})
-
-
-def add_product(tree, name, product, picture=False, table="", **fields):
-    """A product, as a notebook leaves it, after those that are there."""
-    suffixes = [".png", ".svg"] * picture + [".csv"] * bool(table)
-    for suffix in suffixes:
-        write(tree / name / f"{product}{suffix}", table)
-    plain = {"title": product.capitalize(), "caption": "", "alt": "", "role": None, "shown": None, "headline": None}
-    files = [f"{product}{suffix}" for suffix in suffixes]
-    saved = [*read_products(tree / name), SavedProduct(name=product, files=files, **(plain | fields))]
-    write_json(tree / name / "products.json", [asdict(one) for one in saved])
-    record(tree, name)
-
-
-def add_figure(tree, name, rows=()):
-    """A finished figure with a picture, claims and a summary, as the pipeline leaves it."""
-    shutil.rmtree(tree / name, ignore_errors=True)
-    table = v4.new_output("display_data", {"text/html": "<table><tr><td>a table</td></tr></table>"})
-    widget = v4.new_output("display_data", {"application/javascript": "load()", "text/plain": "a still"})
-    picture = v4.new_output("display_data", {"image/png": PNG})
-    latex = v4.new_output("display_data", {"text/latex": r"$\eta$", "text/plain": "Math"})
-    code = v4.new_code_cell("print('code')", outputs=[table, widget, picture, latex], id="b")
-    text = "# Title\nAbout $\\lambda_1$, [how](../docs/reading-a-figure.md#shares)."
-    notebook = v4.new_notebook(cells=[v4.new_markdown_cell(text, id="a"), code])
-    write(tree / name / "notebook.ipynb", nbformat.writes(notebook))
-    known = {"figure": name, "title": f"A <figure> {name}", "status": "reconstructed", "caption": "Loss & γ"}
-    known |= {
-        "params": [f"params/{name}.yaml", f"params/digits/{name}.yaml"],
-        "notebook": f"notebooks/{name}.ipynb",
-        "key": "k",
-    }
-    known |= {"study": "arXiv 1234.56789", "seeds": 5, "data_checksums": []}
-    record(tree, name, **known, runs=["abc123"], num_diverged=1, seconds=2.0)
-    add_product(tree, name, "curves", picture=True, caption="A line & $\\gamma_t$.", alt="Lines <of loss>.")
-    ledger = pd.DataFrame([row | {"figure": name} for row in rows], columns=list(ROW)).to_csv(index=False)
-    add_product(tree, name, "verdicts", table=ledger, role="claims")
-    summary = Cells(["variant", "γ"], [["None", "1.5"], ["<i>x</i>", "–"]])
-    add_product(tree, name, "summary", table="variant,γ\nNone,1.5\n<i>x</i>,\n", shown=summary)
-
-
-def shares(*rows, counted="Reading"):
-    """A headline of rows of (reading, share)."""
-    choices = ["✓ holds", "✗ fails"] if counted else []
-    return SavedHeadline(
-        Cells(["Reading", "Share"], [list(row) for row in rows]), "How $x$ is <shared>.", counted, choices
-    )
-
-
-def add_shares(tree, name, *rows, **changed):
-    """A product of a kind that the report has never heard of, with rows for the front page."""
-    fields = {"title": "Shares", "caption": "Bars.", "alt": "Bars of shares.", "headline": shares(*rows)} | changed
-    add_product(tree, name, "shares", picture=True, table="reading,share\n", shown=fields["headline"].cells, **fields)
 
 
 @pytest.fixture
@@ -137,7 +37,8 @@ def tree(tmp_path):
 
 def rendered(tree, profile="digits", **provenance):
     """All written files by name: text, or the bytes of a picture."""
-    paths = render(tree, profile=profile, version="local", reading=READING, provenance=provenance)
+    checkout = Checkout(reading=READING)
+    paths = render(tree, profile=profile, version="local", checkout=checkout, provenance=provenance)
     return {path.relative_to(tree).as_posix(): content(path) for path in paths}
 
 
@@ -248,11 +149,77 @@ def test_the_notebook_is_static_with_formulas_as_mathml(tree):
     assert "$" not in re.sub(r"<pre.*?</pre>", "", notebook, flags=re.DOTALL)
 
 
-def test_no_page_runs_a_script_or_fetches_from_the_network(tree):
+def test_no_page_fetches_anything_from_elsewhere(tree):
     for name, text in texts(rendered(tree)).items():
-        assert "<script" not in text, name
+        assert text.count("<script") == text.count('<script>\n"use strict"') == name.endswith(".html"), name
         assert not re.search(r"""(src|srcset)=["']?(https?:)?//|<link[^>]*href=["']?(https?:)?//""", text), name
         assert not re.search(r"""@import|url\(["']?(https?:)?//""", text), name
+
+
+def test_every_picture_has_an_alternative_text(tree):
+    add_shares(tree, "fig05", ["✓ holds", "50 %"])
+    for name, text in texts(rendered(tree)).items():
+        pictures = re.findall(r"<img[^>]*>|<svg[^>]*role[^>]*>", text)
+        assert all(re.search(r'(alt|aria-label)="[^"]+"', picture) for picture in pictures), name
+        assert pictures or name not in ("index.html", "pages/fig04.html", "pages/fig05.html")
+
+
+def test_without_the_script_everything_is_in_view_but_what_it_serves(tree):
+    files = rendered(tree)
+    hidden = re.findall(r"<(\w+)[^>]* hidden>", "".join(text for name, text in files.items() if name.endswith(".html")))
+    assert hidden == ["form"]
+    paper = files["style.css"].partition("@media print")[2]
+    assert re.search(r"\.finder[^{]*\{ display: none; \}", paper)
+    assert "--ground: #fff" in paper
+
+
+def test_what_can_be_filtered_names_its_technique_and_its_verdicts(tree):
+    add_figure(
+        tree,
+        "fig05",
+        [ROW | {"varied": "model.norm"}, ROW | {"varied": "model.skip", "claim": "skip", "verdict": "reversed"}],
+    )
+    index = rendered(tree)["index.html"]
+    form = re.search(r"<form class=\"finder\".*?</form>", index, re.DOTALL)[0]
+    assert re.findall(r"<option>([^<]+)</option>", form)[:2] == ["normalization", "skip connections"]
+    assert form.count("<label>") == 3
+    assert len(re.findall(r'<tr role="row" data-technique="[a-z ]+" data-verdict="[a-z ]+">', index)) == 5
+    assert 'class="card" data-technique="normalization|skip connections"' in index
+
+
+def test_tables_and_ledgers_can_be_sorted_by_numbers(tree):
+    files = rendered(tree)
+    assert files["pages/fig04.html"].count('<table class="sortable">') == 1
+    assert '<table class="ledger sortable" role="table">' in files["pages/fig04.html"]
+    assert re.findall(r'class="measured" data-value="([^"]*)"', files["pages/fig04.html"]) == ["2.5", "inf", "nan"]
+
+
+def test_a_picture_that_the_notebook_names_is_not_shown_twice(tree):
+    notebook = nbformat.read(tree / "fig04/notebook.ipynb", as_version=4)
+    named = v4.new_output(
+        "display_data", {"text/html": '<img src="curves.png" alt="c">'}, metadata={"product": "curves"}
+    )
+    notebook.cells[1].outputs.append(named)
+    write(tree / "fig04/notebook.ipynb", nbformat.writes(notebook))
+    record(tree, "fig04")
+    page = rendered(tree)["pages/fig04.html"]
+    assert 'The picture <a href="#product-curves">curves</a>, shown above.' in page
+    assert 'src="curves.png"' not in page
+
+
+def test_beside_a_figure_stands_what_it_was_made_from(tree):
+    page = rendered(tree)["pages/fig04.html"]
+    chain = re.search(r'<details class="chain">.*?</details>', page, re.DOTALL)[0]
+    words = [
+        "params/fig04.yaml",
+        "params/digits/fig04.yaml",
+        "notebooks/fig04.ipynb",
+        "../fig04/notebook.ipynb",
+        "abc123",
+    ]
+    assert [chain.index(word) for word in words] == sorted(chain.index(word) for word in words)
+    assert "2 params files, a notebook and 1 run<" in chain
+    assert 'href="../../' not in chain  # nothing of that is in this checkout
 
 
 def test_every_relative_link_leads_somewhere(tree):

@@ -7,7 +7,7 @@ from figures import BATTERIES, QUESTION, SETTING
 from ruamel.yaml import YAML
 
 from trajreg.errors import InputError
-from trajreg.studies.params import figure_ids, in_order, is_on_request, load_figure, load_yaml, make_figure, profiles
+from trajreg.studies.params import figure_ids, in_order, is_on_request, load_figure, make_figure, profiles
 from trajreg.studies.question import QuestionSpec
 from trajreg.studies.setting import SettingSpec
 

@@ -1,7 +1,7 @@
 """All comparisons of a report in one picture: a row a comparison, a panel a measure of success, each effect with its interval."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -10,22 +10,23 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from trajreg.plots.style import set_padding, use_style
+from trajreg.plots.style import Colour, set_padding, technique_colours, use_style
 from trajreg.studies.numbers import number
+from trajreg.studies.techniques import TECHNIQUES
 
 LOOK = {
-    "replicated": ("#0072b2", "o", "more with the technique (replicated)"),
-    "reversed": ("#d55e00", "s", "less (reversed)"),
-    "negligible": ("#777777", "D", "too little to count (negligible)"),
-    "inconclusive": ("#999999", "x", "inconclusive"),
+    "replicated": ("o", "more with the technique (replicated)"),
+    "reversed": ("s", "less (reversed)"),
+    "negligible": ("D", "too little to count (negligible)"),
+    "inconclusive": ("x", "inconclusive"),
 }
-"""Verdict → colour, marker and what the legend says."""
-ROW, PANEL, NAMES, FRAME = (
+"""Verdict → marker and what the legend says; the colour is the technique's."""
+ROW, PANEL, LETTER, FRAME = (
     0.31,
     1.8,
-    3.4,
+    0.082,
     1.6,
-)  # inches: a row, the widths of a panel and of the names, titles and legend
+)  # inches: a row, the widths of a panel and of a letter, titles and legend
 HEADING = "Exploratory"
 
 
@@ -33,41 +34,59 @@ def overview(table: pd.DataFrame, panels: Sequence[tuple[str, str]]) -> Figure:
     """Effects in the direction of the treatment: right of the line it has more of what is in the panel's title.
 
     Args:
-        table: a row an effect: row (the comparison, in words), primary (whether it is: those stand above, in bold), metric, kind (ratio or
+        table: a row an effect: row (the comparison, in words), primary (whether it is: those stand above, in bold), technique (one of
+            TECHNIQUES: those of one stand together, in its colour, under its name where there are others), metric, kind (ratio or
             difference), effect, low, high, smallest, verdict. An effect that a row lacks leaves its place empty; an interval that goes on
             for ever ends in an arrow at the edge.
         panels: metric and title of each panel.
     """
     use_style()
-    rows = table.drop_duplicates("row")
-    primary, others = rows.loc[rows["primary"], "row"].tolist(), rows.loc[~rows["primary"], "row"].tolist()
-    both = bool(primary and others)
-    names = [*primary, *[HEADING] * both, *others]
-    places = {row: -place for place, row in enumerate(names)}
-    size = NAMES + PANEL * len(panels), FRAME + ROW * len(names)
+    lines = list(_lines(table.drop_duplicates("row")))
+    places = {name: -place for place, (name, is_row, _, _) in enumerate(lines) if is_row}
+    size = LETTER * max(len(name) for name, *_ in lines) + PANEL * len(panels), FRAME + ROW * len(lines)
     figure, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False, sharey=True, layout="constrained")
     set_padding(figure, 0.05, 0.05)
+    colours = technique_colours()
+    first_other = next((place for place, line in enumerate(lines) if not line[2]), 0)
     for axis, (metric, title) in zip(axes[0], panels, strict=True):
-        _panel(axis, table[table["metric"] == metric], places)
+        _panel(axis, table[table["metric"] == metric], places, colours)
         axis.set_title(title, fontsize="medium")
-        if both:
-            axis.axhline(0.5 - len(primary), color="0.4", linewidth=0.8)
-    _name_rows(axes[0][0], names, len(primary), both)
+        if first_other:
+            axis.axhline(0.5 - first_other, color="0.4", linewidth=0.8)
+    _name_lines(axes[0][0], lines, colours)
     _legend(figure, set(table["verdict"]))
     return figure
 
 
-def _name_rows(axis: Axes, names: list[str], num_primary: int, headed: bool) -> None:
-    """The names at the left, those of primary comparisons in bold."""
-    axis.set_yticks([-place for place in range(len(names))], names, fontsize="small")
-    axis.set_ylim(0.6 - len(names), 0.6)
-    for place, text in enumerate(axis.get_yticklabels()):
-        text.set_fontweight("bold" if place < num_primary else "normal")
-        if headed and place == num_primary:
-            text.set(fontstyle="italic", color="0.35")
+Line = tuple[str, bool, bool, str]  # text, whether it is a row and no heading, whether it is primary, technique
 
 
-def _panel(axis: Axes, table: pd.DataFrame, places: dict[str, int]) -> None:
+def _lines(rows: pd.DataFrame) -> Iterator[Line]:
+    """The rows from the top, with headings: a technique each where there are several, and where the exploratory ones begin."""
+    several, both = (len(set(rows[name])) > 1 for name in ("technique", "primary"))
+    for primary in (True, False):
+        part = rows[rows["primary"] == primary]
+        if both and not primary and not several:
+            yield HEADING, False, primary, ""
+        for technique in (one for one in TECHNIQUES if one in set(part["technique"])):
+            if several:
+                name = technique if primary or not both else f"{HEADING}: {technique}"
+                yield name[:1].upper() + name[1:], False, primary, technique
+            for row in part.loc[part["technique"] == technique, "row"]:
+                yield row, True, primary, technique
+
+
+def _name_lines(axis: Axes, lines: list[Line], colours: dict[str, Colour]) -> None:
+    """The names at the left, those of primary comparisons in bold, headings in the colour of their technique."""
+    axis.set_yticks([-place for place in range(len(lines))], [line[0] for line in lines], fontsize="small")
+    axis.set_ylim(0.6 - len(lines), 0.6)
+    for text, (_, is_row, primary, technique) in zip(axis.get_yticklabels(), lines, strict=True):
+        text.set_fontweight("bold" if primary and is_row else "normal")
+        if not is_row:
+            text.set(fontstyle="italic", fontsize="medium", color=colours.get(technique, "0.35"))
+
+
+def _panel(axis: Axes, table: pd.DataFrame, places: dict[str, int], colours: dict[str, Colour]) -> None:
     ratio = set(table["kind"]) == {"ratio"}
     nothing = 1.0 if ratio else 0.0
     shown = [value for value in table[["effect", "low", "high"]].to_numpy().ravel() if _inside(value, ratio)]
@@ -79,7 +98,7 @@ def _panel(axis: Axes, table: pd.DataFrame, places: dict[str, int]) -> None:
         axis.axvspan(*_around(smallest, ratio), color="0.92", linewidth=0, zorder=0)
     axis.axvline(nothing, color="0.3", linewidth=0.9)
     for one in table.itertuples():
-        colour, marker, _ = LOOK[one.verdict]
+        colour, (marker, _) = colours[one.technique], LOOK[one.verdict]
         y = places[one.row]
         if not math.isnan(one.low + one.high):
             ends = [min(max(end, left), right) for end in (one.low, one.high)]
@@ -93,14 +112,14 @@ def _panel(axis: Axes, table: pd.DataFrame, places: dict[str, int]) -> None:
     axis.xaxis.set_minor_locator(NullLocator())
     sign = "×" if ratio else ""
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{sign}{number(value)}"))
-    axis.tick_params(axis="x", labelsize="x-small")
+    axis.tick_params(axis="x", labelsize="small")
     axis.grid(axis="y", color="0.93")
 
 
 def _legend(figure: Figure, verdicts: set[str]) -> None:
     entries = [
-        Line2D([], [], color=colour, marker=marker, linewidth=1.6, label=text)
-        for verdict, (colour, marker, text) in LOOK.items()
+        Line2D([], [], color="0.3", marker=marker, linewidth=1.6, label=text)
+        for verdict, (marker, text) in LOOK.items()
         if verdict in verdicts
     ]
     figure.legend(handles=entries, loc="outside lower center", ncols=len(entries), frameon=False, fontsize="small")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from trajreg.report.comparisons import QUESTIONS, Comparison, Question, drawn
+from trajreg.report.comparisons import QUESTIONS, Comparison, Question, drawn, pictured
 from trajreg.report.contents import Figure, Unshown, label
 from trajreg.report.ledger import Claim, verdict_counts
 from trajreg.report.wording import ends, every, listed, sentence, share, some
@@ -70,7 +70,8 @@ def caption(found: Sequence[Comparison], figures: Sequence[Figure | Unshown]) ->
     """What one sees in the picture, and what is not in it."""
     text = (
         "Each row is a comparison, each panel a measure: right of the upright line there is more of it with the technique. A mark is the "
-        "median effect over paired seeds, a bar its interval (an arrow: it goes on), a grey band holds the effects too small to count."
+        "median effect over paired seeds, a bar its interval (an arrow: it goes on), a grey band holds the effects too small to count. "
+        "Each technique has its own colour."
     )
     titles = [one.title for one in QUESTIONS if any(_is_primary(row.claims.get(one.metric)) for row in found)]
     if titles:
@@ -81,6 +82,8 @@ def caption(found: Sequence[Comparison], figures: Sequence[Figure | Unshown]) ->
     stuck = len(found) - len(drawn(found))
     left_out = [f"{some(stuck, 'comparison')} in which a side does not train"] if stuck else []
     shown = [one for one in figures if isinstance(one, Figure) and one.claims]
+    more = len(drawn(found)) - len(pictured(found))
+    left_out += [f"{some(more, 'exploratory comparison')}, which stand in the table"] if more else []
     left_out += [f"{label(one.id)}, an illustration" for one in shown if one.status == "illustration"]
     return f"{text} Left out: {'; '.join(left_out)}." if left_out else text
 

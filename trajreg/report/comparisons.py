@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture  # slow, and only who draws needs it
 
 
+MOST_ROWS = 40  # of the picture
+
+
 @dataclass(frozen=True)
 class Question:
     """What is asked of every comparison, judged by a metric in the direction of “more with the technique”.
@@ -87,6 +90,11 @@ class Comparison:
         return NOT_COMPARABLE if self.any.reason else EXPLORATORY
 
     @property
+    def technique(self) -> str:
+        """What is compared: one of TECHNIQUES."""
+        return self.any.technique
+
+    @property
     def place(self) -> int:
         """Of its role in the order of the report."""
         return (PRIMARY, EXPLORATORY, NOT_COMPARABLE).index(self.role)
@@ -153,12 +161,20 @@ def drawn(found: Sequence[Comparison]) -> list[Comparison]:
     return [one for one in found if not one.any.reason]
 
 
+def pictured(found: Sequence[Comparison]) -> list[Comparison]:
+    """Those that the picture shows: all that can be drawn; of more than MOST_ROWS only the primary ones, where there are any."""
+    shown = drawn(found)
+    primary = [one for one in shown if one.role == PRIMARY]
+    return primary if primary and len(shown) > MOST_ROWS else shown
+
+
 def picture(found: Sequence[Comparison]) -> Picture | None:
-    """The overview of those that are drawn (`plots.overview`); None where there are none."""
+    """The overview of those that are pictured (`plots.overview`); None where there are none."""
     rows = [
         {
             "row": one.name,
             "primary": one.role == PRIMARY,
+            "technique": one.technique,
             "metric": metric,
             "kind": claim.effect_kind,
             "effect": claim.effect,
@@ -167,11 +183,11 @@ def picture(found: Sequence[Comparison]) -> Picture | None:
             "smallest": claim.smallest_effect,
             "verdict": claim.verdict,
         }
-        for one in drawn(found)
+        for one in pictured(found)
         for metric, claim in one.claims.items()
     ]
     if not rows:
         return None
     from trajreg.plots.overview import overview  # imports matplotlib
 
-    return overview(pd.DataFrame(rows), [(one.metric, f"{one.title}\n({one.unit})") for one in asked(drawn(found))])
+    return overview(pd.DataFrame(rows), [(one.metric, f"{one.title}\n({one.unit})") for one in asked(pictured(found))])

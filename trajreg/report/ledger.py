@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any
 
 from markupsafe import Markup
@@ -14,6 +14,7 @@ from trajreg.studies.catalogue import COLUMNS
 from trajreg.studies.claims import NOT_COMPARABLE, PRIMARY, LedgerRow
 from trajreg.studies.numbers import number
 from trajreg.studies.rule import holm_each, verdict
+from trajreg.studies.techniques import technique
 
 VERDICTS = {"replicated": "✓", "reversed": "✗", "negligible": "≈", "inconclusive": "?", NOT_COMPARABLE: "⊘"}
 """Each verdict with its icon, in the order of the report; the last is none, but what stands in its place."""
@@ -39,9 +40,15 @@ class Claim(LedgerRow):
 
     @classmethod
     def from_row(cls, row: Mapping[str, str]) -> Claim:
-        """The claim of a row of a figure's ledger, as text; an empty number is unknown."""
-        values = {field.name: _CONVERT[field.type](row[field.name]) for field in fields(LedgerRow)}
+        """The claim of a row of a figure's ledger, as text; an empty number is unknown, and so is what an older ledger lacks."""
+        known = dict.fromkeys((field.name for field in fields(LedgerRow) if field.default is not MISSING), "") | {**row}
+        values = {field.name: _CONVERT[field.type](known[field.name]) for field in fields(LedgerRow)}
         return cls(**values, verdict_alone=row["verdict"])
+
+    @property
+    def technique(self) -> str:
+        """What the comparison is about: one of TECHNIQUES."""
+        return technique(self.varied)
 
     @property
     def metric_title(self) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trajreg.report.mathml import with_mathml
+from trajreg.runs.pictures import PICTURE
 
 if TYPE_CHECKING:
     from nbconvert import HTMLExporter
@@ -36,6 +37,9 @@ def notebook_html(path: Path, *, alt: str) -> str:
 
 def _make_static(output: NotebookNode) -> None:
     data = output.get("data", {})
+    if name := output.get("metadata", {}).get(PICTURE):  # it stands on the page already, above
+        output.metadata, data = type(output.metadata)(), output.data
+        data["text/html"] = f'<p class="quiet">(The picture <a href="#product-{name}">{name}</a>, shown above.)</p>'
     for kind in ("text/markdown", "text/latex"):
         if kind in data:
             data["text/markdown"] = with_mathml(data[kind])

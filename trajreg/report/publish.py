@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from trajreg.files import Damaged, file_checksum, refuse_changes, write_sealed
+from trajreg.report.checkout import Checkout
 from trajreg.report.render import render
 from trajreg.runs.keys import digest, library_files
 from trajreg.runs.provenance import machine, num_cores, source
@@ -17,14 +18,14 @@ def publish(tree: ResultsTree, top: Path, profile: str, version: str) -> list[st
     `top` is the checkout. Raises InputError where the tree holds no figure.
     """
     figures = {name: known for name in tree.figures() for known in [tree.provenance(name)] if known}
-    reading = (top / "docs" / "reading-a-figure.md").read_text(encoding="utf-8")
-    key = _key(tree, figures, top, reading)
+    checkout = Checkout.of(top, tree, profile, _files(figures))
+    key = _key(tree, figures, top, checkout)
     known = tree.manifest()
     if known and known["key"] == key and _is_whole(tree.root, known["pages"]):
         return []
     (tree.root / MANIFEST).unlink(missing_ok=True)
     manifest = {"profile": profile, "version": version, "key": key} | _manifest(top, figures)
-    written = render(tree.root, profile=profile, version=version, reading=reading, provenance=_flat(manifest))
+    written = render(tree.root, profile=profile, version=version, checkout=checkout, provenance=_flat(manifest))
     pages = {path.relative_to(tree.root).as_posix(): file_checksum(path) for path in written}
     write_sealed(tree.root / MANIFEST, manifest | {"pages": pages})
     return list(pages)
@@ -38,13 +39,18 @@ def _is_whole(root: Path, pages: dict[str, str]) -> bool:
     return True
 
 
-def _key(tree: ResultsTree, figures: dict[str, dict[str, Any]], top: Path, reading: str) -> str:
-    """What the report depends on, by content: figures, what became of them, failures, templates, and this code."""
+def _files(figures: dict[str, dict[str, Any]]) -> list[str]:
+    """The files that the figures were made from, each once."""
+    return list(dict.fromkeys(path for known in figures.values() for path in (*known["params"], known["notebook"])))
+
+
+def _key(tree: ResultsTree, figures: dict[str, dict[str, Any]], top: Path, checkout: Checkout) -> str:
+    """What the report depends on, by content: figures, what became of them, failures, templates, this code, and what is around the tree."""
     damage = {figure: tree.damage(figure) for figure in tree.made()}
     paths = sorted((top / "trajreg" / "report").iterdir())
-    templates = [path.read_text() for path in paths if path.suffix in (".html", ".css")]
+    templates = [path.read_text() for path in paths if path.suffix in (".html", ".css", ".js")]
     library = library_files(f"import {__name__}", top)
-    return digest([figures, tree.failures(), damage, library, templates, reading])
+    return digest([figures, tree.failures(), damage, library, templates, checkout.content(tree)])
 
 
 def _manifest(top: Path, figures: dict[str, dict[str, Any]]) -> dict[str, Any]:

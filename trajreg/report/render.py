@@ -1,6 +1,6 @@
 """From a results tree to its report: an index, a page a figure, and the merged claims."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import jinja2
@@ -8,18 +8,24 @@ from markupsafe import Markup
 
 from trajreg.files import write_text
 from trajreg.report.answers import answers, caption, premise
+from trajreg.report.bibtex import bibtex
 from trajreg.report.cells import cell_html, mark_html, number_columns
+from trajreg.report.checkout import Checkout
 from trajreg.report.comparisons import Comparison, asked, comparisons, picture
 from trajreg.report.contents import Figure, Unshown, label, read_tree
 from trajreg.report.headlines import headline_sections
+from trajreg.report.history import history
 from trajreg.report.ledger import VERDICTS, Claim, verdict_counts
 from trajreg.report.mathml import caption_html, with_mathml
 from trajreg.report.notebook import notebook_html
+from trajreg.report.profiles import profiles
 from trajreg.report.reading import read_reading, slug
-from trajreg.runs.tree import NOTEBOOK
+from trajreg.report.references import LEDGER
+from trajreg.runs.tree import NOTEBOOK, ResultsTree
 from trajreg.studies.claims import as_table
 from trajreg.studies.numbers import number
 from trajreg.studies.rule_text import describe_rule
+from trajreg.studies.techniques import TECHNIQUES
 
 _HERE = Path(__file__).parent
 _UNSHOWN = {
@@ -36,17 +42,21 @@ _READING = "pages/reading-a-figure.html"
 OVERVIEW = "overview"  # the picture at the top
 
 
-def render(tree: Path, *, profile: str, version: str, reading: str, provenance: dict[str, object]) -> list[Path]:
+def render(
+    tree: Path, *, profile: str, version: str, checkout: Checkout, provenance: Mapping[str, object]
+) -> list[Path]:
     """Write the report of `tree` into it and return the files written; the same inputs give the same bytes.
 
-    `reading` is the Markdown of the page that explains how a figure is read;
-    `provenance` is what the foot of the index lists, where a true `dirty` is also said at the top.
+    `checkout` is what is taken from around the tree; `provenance` is what the foot of the index lists, where a true `dirty` is also said
+    at the top.
     """
-    figures, explained = read_tree(tree), read_reading(reading)
+    figures, explained = read_tree(tree), read_reading(checkout.reading)
     claims = [claim for figure in figures for claim in figure.claims]
     table, found = as_table(claims, Claim), comparisons(figures)
     pictures = _draw(tree, found)
-    environment = _environment(profile=profile, version=version, claims=claims, anchors=explained.anchors)
+    environment = _environment(
+        profile=profile, version=version, claims=claims, anchors=explained.anchors, links=checkout.links
+    )
     index = environment.get_template("index.html").render(
         root="",
         figures=figures,
@@ -56,15 +66,18 @@ def render(tree: Path, *, profile: str, version: str, reading: str, provenance: 
         answers=answers(found, figures, tree),
         overview=OVERVIEW if pictures else None,
         caption=caption(found, figures),
+        profiles=profiles(figures, checkout.others),
         headlines=headline_sections(figures),
         rule=describe_rule(table).split("\n\n"),
         reading=explained.title,
+        history=history(checkout.versions, ResultsTree(tree), claims),
+        bibtex=bibtex(checkout.citation),
         provenance=provenance,
     )
     texts = {
         "index.html": index,
         "style.css": _style(),
-        "claims.csv": table.to_csv(index=False, lineterminator="\n"),
+        LEDGER: table.to_csv(index=False, lineterminator="\n"),
     }
     texts[_READING] = environment.get_template("reading.html").render(root="../", reading=explained)
     texts |= _pages(tree, figures, environment.get_template("figure.html"))
@@ -114,8 +127,16 @@ def _environment(**shared: object) -> jinja2.Environment:
         shared, verdicts=VERDICTS, badges=_BADGES, unshown=_UNSHOWN, verdict_counts=verdict_counts
     )
     environment.filters.update(cell=cell_html, mark=mark_html, caption=caption_html, slug=slug)
-    environment.globals.update(number_columns=number_columns)
+    environment.globals.update(number_columns=number_columns, in_order=in_order)
+    script = (_HERE / "script.js").read_text(encoding="utf-8")
+    environment.globals.update(script=Markup(script))
     return environment
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Techniques, each once, in the order of the report."""
+    known = set(names)
+    return [one for one in TECHNIQUES if one in known]
 
 
 def _notebook(tree: Path, figure: Figure | Unshown) -> Markup:
@@ -125,9 +146,13 @@ def _notebook(tree: Path, figure: Figure | Unshown) -> Markup:
 
 
 def _style() -> str:
-    """The style sheet, with the colours of highlighted code for light and dark."""
-    from pygments.formatters import HtmlFormatter  # here, since only a render needs it
+    """The style sheet, with the colours of techniques, and those of highlighted code for light and dark."""
+    from matplotlib.colors import to_hex  # these here, since only a render needs them
+    from pygments.formatters import HtmlFormatter
 
+    from trajreg.plots.style import technique_colours
+
+    hues = "\n".join(f".{slug(name)} {{ --hue: {to_hex(colour)}; }}" for name, colour in technique_colours().items())
     light, dark = (HtmlFormatter(style=style).get_style_defs(".highlight") for style in ("default", "github-dark"))
     own = (_HERE / "style.css").read_text(encoding="utf-8")
-    return f"{own}\n{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
+    return f"{own}\n{hues}\n{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n"

@@ -12,6 +12,7 @@ from typing import Any
 from trajreg.errors import InputError
 from trajreg.files import CannotWrite, write_text, writing
 from trajreg.runs.keys import digest, library_files, notebook_cells, parameter_names
+from trajreg.runs.pictures import show_by_name
 from trajreg.runs.plan import each_once, plan
 from trajreg.runs.store import RunStore
 from trajreg.runs.tree import NOTEBOOK, ResultsTree
@@ -172,10 +173,13 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 
 def _forget_paths(notebook: Path, staged: str, final: str) -> None:
-    """Take out of an executed notebook where papermill read and wrote it: paths of this machine, and of this attempt."""
+    """Take out of an executed notebook where papermill read and wrote it (paths of this machine, and of this attempt), and the pictures
+    that lie beside it.
+    """
     content = json.loads(notebook.read_text(encoding="utf-8"))
     for name in ("input_path", "output_path", "parameters"):
         content["metadata"].get("papermill", {}).pop(name, None)
+    show_by_name(content["cells"], notebook.parent)
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     write_text(notebook, text.replace(staged, final))
 

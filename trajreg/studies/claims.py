@@ -21,7 +21,7 @@ from trajreg.studies.figure import Claim, Figure
 from trajreg.studies.medians import Bounds, median_of_bounds
 from trajreg.studies.rule import FINDINGS, NOTHING, PValues, p_values, paired_interval, verdict
 from trajreg.studies.run import Run
-from trajreg.studies.setting import Settings
+from trajreg.studies.setting import VARIANT, Settings
 
 PRIMARY, EXPLORATORY, NOT_COMPARABLE = "primary", "exploratory", "not comparable"
 
@@ -47,6 +47,7 @@ class LedgerRow:
     verdict: replicated, reversed, negligible or inconclusive, taken alone at 5 % for each; "not comparable" where the role is.
     beside_metric: the same quantity measured in another way, where the runs have it. beside_effect, beside_bound, beside_low,
     beside_high, beside_verdict: effect (with its bound), interval and verdict by that one, taken alone.
+    varied: the dotted keys in which treatment and control differ, from which the technique follows (`techniques.technique`).
     """
 
     figure: str
@@ -86,6 +87,7 @@ class LedgerRow:
     beside_low: float = math.nan
     beside_high: float = math.nan
     beside_verdict: str = ""
+    varied: str = ""
 
     @property
     def p_values(self) -> PValues:
@@ -192,10 +194,19 @@ def _asked(figure: Figure, claim: Claim) -> dict[str, Any]:
         "metric": _with_threshold(claim),
         "treatment": figure.label(claim.treatment),
         "control": figure.label(claim.control),
+        "varied": ", ".join(differing(figure, claim)),
         "direction": claim.direction,
         "effect_kind": claim.effect,
         "smallest_effect": claim.smallest_effect,
     }
+
+
+def differing(figure: Figure, claim: Claim) -> list[str]:
+    """The keys in which the sides differ; of named variants those of which their definitions give other values."""
+    named = figure.setting.variants if figure.setting else {}
+    sides = [named.get(side.get(VARIANT, ""), {}) for side in (claim.treatment, claim.control)]
+    defined = [key for key in {**sides[0], **sides[1]} if sides[0].get(key) != sides[1].get(key)]
+    return [key for key in claim.treatment if key != VARIANT] + defined
 
 
 def _beside(figure: Figure, claim: Claim, pairs: Pairs, cell: _Cell, role: str) -> dict[str, Any]:

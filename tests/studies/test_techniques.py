@@ -1,0 +1,47 @@
+"""What a comparison is about follows from the keys in which its sides differ."""
+
+import pytest
+from figures import contrast, figure
+
+from trajreg.studies.claims import differing
+from trajreg.studies.techniques import OTHER, technique
+
+
+@pytest.mark.parametrize(
+    ("varied", "name"),
+    [
+        ("model.activation", "activation"),
+        ("model.norm", "normalization"),
+        ("model.skip", "skip connections"),
+        ("model.init", "initialization"),
+        ("model.name", "architecture"),
+        ("optimizer", "optimizer"),
+        ("optimizer.name, optimizer.lr", "optimizer"),
+        ("optimizer.momentum", "optimizer"),
+        ("optimizer.lr", "learning rate"),
+        ("optimizer.lr, model.norm", "normalization"),
+        ("model.skip, model.norm", "normalization"),
+        ("model.norms", "architecture"),
+        ("data.eigenvalues", OTHER),
+        ("", OTHER),
+    ],
+)
+def test_a_technique_follows_from_keys(varied, name):
+    assert technique(varied) == name
+
+
+def test_named_variants_differ_in_the_keys_of_their_definitions():
+    variants = {
+        "SGD": {"optimizer": {"name": "sgd", "lr": 0.1}, "batch_size": 32},
+        "plain": {"optimizer": {"name": "sgd", "lr": 0.2}, "batch_size": 32},
+    }
+    made = figure(
+        question={"contrasts": {"rate": contrast({"variant": "plain"}, {"variant": "SGD"})}},
+        vary={},
+        variants=variants,
+    )
+    assert {tuple(differing(made, claim)) for claim in made.claims} == {("optimizer",)}
+
+
+def test_a_grid_s_key_is_the_contrast_s():
+    assert {tuple(differing(figure(), claim)) for claim in figure().claims} == {("model.norm",)}
