@@ -7,7 +7,7 @@ VENV     = .venv
 BIN      = $(VENV)/bin
 RUN      = $(BIN)/python -m trajreg
 CODE     = .ci trajreg tests benchmarks docs
-SELECT   = --profile $(PROFILE) --figures $(FIGURES) $(if $(ANEW),--train-anew)
+SELECT   = --profile $(PROFILE) --figures $(FIGURES) $(if $(ANEW),--train-anew) $(if $(OFFLINE),--offline)
 
 # The environment is stamped with the content of what it was built from, not with a time.
 LOCK     = requirements.lock

@@ -88,6 +88,12 @@ def test_help_lists_every_documented_target_in_full():
     assert listed == dict(documented)
 
 
+@pytest.mark.parametrize("goal", ["all", "runs", "figures"])
+def test_offline_is_an_option_of_what_reads_data(goal):
+    assert "--offline" in shell("make", "-n", goal, "OFFLINE=1", cwd=ROOT).split()
+    assert "--offline" not in shell("make", "-n", goal, cwd=ROOT).split()
+
+
 def test_clean_deletes_local_results_and_never_a_named_version(tmp_path):
     for name in ("Makefile", ".gitignore"):
         shutil.copy(ROOT / name, tmp_path)

@@ -1,9 +1,12 @@
 """The command line: `python -m trajreg COMMAND --profile … --figures …`. Exit status 0 only when all is well."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
+from trajreg.data.download import OFFICIAL, OFFLINE
+from trajreg.data.sources import FOLDER
 from trajreg.errors import InputError
 from trajreg.pipeline import Pipeline
 from trajreg.runs.study import project_folder
@@ -21,14 +24,17 @@ COMMANDS = {
     "diff": "compare two versions: what must agree, and old beside new of what was changed",
 }
 NEW = "write the files of a new figure, net, measure or activation, for all profiles, and a test"
+NO_NETWORK = f"never touch the network: data sets that are not here are an error ({OFFLINE}=1 says the same)"
+FETCH = "download an official data set, unless it is here, and write it as the archive that `data: {name: archive, path: …}` reads"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when all is well, 1 when something failed or differs, 2 for bad input."""
     options = _parser().parse_args(arguments)
+    if getattr(options, "offline", False):
+        os.environ[OFFLINE] = "1"  # workers and notebooks have it from here
     try:
-        top = project_folder(Path.cwd())
-        well = _new(top, options) if options.command == "new" else _go(top, options)
+        well = {"new": _new, "fetch": _fetch}.get(options.command, _go)(project_folder(Path.cwd()), options)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -60,6 +66,14 @@ def _new(top: Path, options: argparse.Namespace) -> bool:
     return True
 
 
+def _fetch(top: Path, options: argparse.Namespace) -> bool:
+    from trajreg.data.fetch import fetch  # imports torch, which planning does without
+
+    folder = Path(os.path.relpath(top / FOLDER))
+    print(fetch(options.name, folder, options.to or folder / f"{options.name}.npz"))
+    return True
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="trajreg", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -74,11 +88,16 @@ def _parser() -> argparse.ArgumentParser:
             action="store_true",
             help="where a stored training does not come out as stored, make it anew",
         )
+        command.add_argument("--offline", action="store_true", help=NO_NETWORK)
         if name == "why":
             command.add_argument("run", help="a fingerprint, or its beginning")
         if name == "diff":
             command.add_argument("one", help="the old version, as v1: what the other is held against")
             command.add_argument("other", help="the new version, as local")
+    command = commands.add_parser("fetch", help=FETCH, description=FETCH)
+    command.add_argument("name", choices=OFFICIAL)
+    command.add_argument("--to", type=Path, metavar="FILE", help=f"the archive (default: {FOLDER}/NAME.npz)")
+    command.add_argument("--offline", action="store_true", help=NO_NETWORK)
     command = commands.add_parser("new", help=NEW, description=NEW)
     command.add_argument("what", choices=THINGS)
     command.add_argument("name", help="fig17, conv_net …")

@@ -31,6 +31,9 @@ class RunSpec(Spec):
         """The checksum of each source of its numbers that is outside the spec."""
         return {}
 
+    def prepare(self) -> None:
+        """Have what is outside the spec ready, before processes need it: download it, say. Raises InputError where it cannot be had."""
+
     @property
     @abstractmethod
     def cost(self) -> float:

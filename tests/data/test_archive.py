@@ -94,6 +94,7 @@ def without(arrays, key):
             "has no test_images; num_test says how many to hold out",
         ),
         ({"train_images": IMAGES, "train_labels": LABELS}, {"num_test": 12}, "num_test = 12 leaves nothing of archive"),
+        (CLASSIFIED, {"scale": 4}, r"a\.npz: scale = 4 does not divide the images' 6 × 4 pixels"),
         (
             CLASSIFIED | {"train_labels": LABELS.astype(object)},
             {},
@@ -124,3 +125,65 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path, spoil):
 def test_a_missing_file_is_named():
     with pytest.raises(InputError, match=r"archive nowhere/a\.npz is missing"):
         load(ArchiveSpec(name="archive", path="nowhere/a.npz"))
+
+
+def test_an_archives_test_images_have_no_part_in_the_standardisation(tmp_path):
+    """Whether they are a side of their own or held out."""
+    images, labels = IMAGES[:9], np.arange(9)
+    spoilt = {
+        "train_images": images[:6],
+        "train_labels": labels[:6],
+        "test_images": images[6:] * 0,
+        "test_labels": labels[6:],
+    }
+    np.savez(tmp_path / "a.npz", **spoilt)
+    np.savez(tmp_path / "b.npz", **spoilt | {"test_images": images[6:]})
+    one, other = (load(ArchiveSpec(name="archive", path=str(tmp_path / f"{name}.npz"))) for name in "ab")
+    assert torch.equal(one.train_inputs, other.train_inputs)
+    assert not torch.equal(one.test_inputs, other.test_inputs)
+
+    held = {"train_images": images, "train_labels": labels}
+    np.savez(tmp_path / "a.npz", **held)
+    spec = ArchiveSpec(name="archive", path=str(tmp_path / "a.npz"), num_test=3)
+    before = load(spec)
+    changed = images.copy()
+    changed[before.test_targets.numpy()] = 255  # a label is the image's number
+    np.savez(tmp_path / "a.npz", **held | {"train_images": changed})
+    after = load(spec)
+    assert torch.equal(before.train_inputs, after.train_inputs)
+    assert not torch.equal(before.test_inputs, after.test_inputs)
+    np.testing.assert_allclose(after.train_inputs.mean(dim=(0, 2, 3)), 0, atol=1e-6)
+    np.testing.assert_allclose(after.train_inputs.var(dim=(0, 2, 3), correction=0), 1, atol=1e-5)
+
+
+def test_a_block_becomes_its_mean_and_the_class_of_most_of_it(loaded):
+    masks = np.array([[[4, 4, 0, 1], [4, 1, 1, 0]]])  # most are 4; a tie, which the smaller wins
+    image = np.uint8([[[0, 1, 255, 255], [0, 1, 255, 254]]])  # means 0.5 and 254.75
+    other = {"train_images": 0 * image, "train_masks": 0 * masks}
+    sides = {
+        key: np.concatenate([value, other[key]]) for key, value in {"train_images": image, "train_masks": masks}.items()
+    }
+    data = loaded(sides | {"test_images": image, "test_masks": masks}, scale=2)
+    assert (data.input_shape, data.num_classes) == ((1, 1, 2), 5)
+    assert data.train_targets.tolist() == [[[4, 0]], [[0, 0]]]
+    assert torch.equal(data.test_inputs[0], data.train_inputs[0])
+    pixels = np.array([1, 255, 0, 0])  # of both training images: 0.5 is rounded up
+    np.testing.assert_allclose(data.train_inputs.ravel(), (pixels - pixels.mean()) / pixels.std(), atol=1e-6)
+
+
+def test_where_most_of_a_block_is_void_it_has_no_class(loaded):
+    masks = np.repeat([[[3, 3, 3, 0], [3, 0, 0, 0], [1, 1, 2, 2], [1, 1, 2, 2]]], 2, axis=0)
+    images = RNG.integers(0, 256, (2, 4, 4, 3), dtype=np.uint8)
+    arrays = {"train_images": images, "train_masks": masks, "test_images": images, "test_masks": masks}
+    data = loaded(arrays, scale=2, ignore_index=3)
+    assert data.train_targets.tolist() == [[[-100, 0], [1, 2]]] * 2
+    assert data.num_classes == 3
+
+
+@pytest.mark.parametrize("arrays", [CLASSIFIED, SEGMENTED])
+def test_an_even_image_stays_as_it_is_when_it_is_reduced(loaded, arrays):
+    """Each pixel as a block of 3 × 3 of the same; labels are of whole images."""
+    enlarged = {
+        key: value.repeat(3, axis=1).repeat(3, axis=2) if value.ndim > 1 else value for key, value in arrays.items()
+    }
+    assert loaded(enlarged, scale=3).checksum == loaded(arrays).checksum

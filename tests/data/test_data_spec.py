@@ -123,7 +123,7 @@ def test_the_official_checksums_are_torchvisions():
 def test_the_source_of_an_archive_is_the_file(tmp_path):
     path = tmp_path / "a.npz"
     spec = parse(name="archive", path=str(path))
-    with pytest.raises(InputError, match=r"a\.npz cannot be read: No such file"):
+    with pytest.raises(InputError, match=r"a\.npz is missing: there is no such file"):
         source_checksum(spec)
     path.write_bytes(b"one")
     before = source_checksum(spec)

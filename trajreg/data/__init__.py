@@ -6,5 +6,6 @@
 - `load`: from a spec to the tensors, with the dict of all data sets
 - `images`: what the image sets share: a fixed choice of samples, exact standardisation
 - `augment`: random crops and flips of mini-batches
+- `download`: the official files of sets that are downloaded; `fetch`: such a set as an archive
 - `digits`, `vision`, `archive`, `quadratic`: the data sets
 """

@@ -12,6 +12,7 @@ import numpy as np
 
 from trajreg.data.dataset import Dataset
 from trajreg.data.images import Arrays, image_dataset, permutation
+from trajreg.data.sources import missing_archive
 from trajreg.data.spec import ArchiveSpec
 from trajreg.errors import InputError
 
@@ -23,13 +24,13 @@ def archive(spec: ArchiveSpec, folder: Path) -> Dataset:
 
     Without test_ keys the last `num_test` of a fixed permutation are held out. Pixels whose mask is ignore_index (the
     option, or else the file's key) get target −100. Raises InputError, naming the file, for a file that is missing,
-    corrupt or no .npz, and for keys that are missing or do not fit.
+    corrupt or no .npz, and for keys that are missing or do not fit. With `scale`, images and masks are `reduced` first.
     """
     arrays = _read(spec.path)
     kind = _kind(spec, arrays)
-    train = _side(spec.path, arrays, "train", kind)
+    train = _side(spec, arrays, "train", kind)
     if any(key.startswith("test_") for key in arrays):
-        test = _side(spec.path, arrays, "test", kind)
+        test = _side(spec, arrays, "test", kind)
     else:
         train, test = _held_out(spec, *train)
     if train[0].shape[1:] != test[0].shape[1:]:
@@ -47,7 +48,7 @@ def _read(path: str) -> dict[str, np.ndarray]:
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             return {key: file[key] for key in (*known, "ignore_index") if key in file}
     except FileNotFoundError:
-        raise InputError(f"archive {path} is missing") from None
+        raise missing_archive(path) from None
     except (OSError, ValueError, TypeError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         # a lone array (.npy) has no context manager, hence TypeError or AttributeError
         raise InputError(f"archive {path} is corrupt, not an .npz file, or holds Python objects: {error}") from None
@@ -64,8 +65,9 @@ def _kind(spec: ArchiveSpec, arrays: dict[str, np.ndarray]) -> str:
     return kinds[0]
 
 
-def _side(path: str, arrays: dict[str, np.ndarray], side: str, kind: str) -> Arrays:
-    """Images (N, C, H, W) and targets of one side, checked."""
+def _side(spec: ArchiveSpec, arrays: dict[str, np.ndarray], side: str, kind: str) -> Arrays:
+    """Images (N, C, H, W) and targets of one side, checked and reduced."""
+    path = spec.path
     names = (f"{side}_images", f"{side}_{kind}")
     for name in names:
         if name not in arrays:
@@ -78,7 +80,43 @@ def _side(path: str, arrays: dict[str, np.ndarray], side: str, kind: str) -> Arr
         raise InputError(f"archive {path}: images and {kind} do not fit each other, found {shapes}")
     if targets.dtype.kind not in "ui" or targets.min() < 0:
         raise InputError(f"archive {path}: {kind} have to be integers from 0, found {shapes}, minimum {targets.min()}")
-    return (images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)), targets.astype(np.int64)
+    images = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
+    height, width = images.shape[2:]
+    if height % spec.scale or width % spec.scale:
+        raise InputError(f"archive {path}: scale = {spec.scale} does not divide the images' {height} × {width} pixels")
+    return reduced(images, targets, spec.scale)
+
+
+def reduced(images: np.ndarray, targets: np.ndarray, scale: int) -> Arrays:
+    """Images (N, C, H, W) uint8 and labels (N,) or masks (N, H, W) in blocks of scale × scale pixels; targets as int64.
+
+    A block's value is the mean of its pixels, rounded (halves up), in each channel. Its class is the one that most of its pixels have,
+    the smallest of those that are equally frequent; "no class" counts as a class.
+    """
+    if scale > 1:
+        parts = _pixels(images, scale)
+        total = np.zeros(parts[0].shape, np.int64)
+        for part in parts:
+            total += part
+        images = ((2 * total + len(parts)) // (2 * len(parts))).astype(np.uint8)
+        targets = _majority(_pixels(targets, scale)) if targets.ndim == 3 else targets
+    return images, targets.astype(np.int64)
+
+
+def _pixels(images: np.ndarray, scale: int) -> list[np.ndarray]:
+    """(…, H / scale, W / scale) for each place in a block: the pixel that every block has there."""
+    return [images[..., row::scale, column::scale] for row in range(scale) for column in range(scale)]
+
+
+def _majority(parts: list[np.ndarray]) -> np.ndarray:
+    most, winner = np.zeros(parts[0].shape, np.int64), np.zeros_like(parts[0])
+    for value in np.unique(np.stack(parts)):  # ascending: a tie leaves the smaller one
+        count = np.zeros_like(most)
+        for part in parts:
+            count += part == value
+        winner[count > most] = value
+        np.maximum(most, count, out=most)
+    return winner
 
 
 def _held_out(spec: ArchiveSpec, images: np.ndarray, targets: np.ndarray) -> tuple[Arrays, Arrays]:

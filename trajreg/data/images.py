@@ -7,6 +7,8 @@ from trajreg.data.dataset import Dataset, Task
 from trajreg.data.spec import LabelledSpec
 from trajreg.errors import InputError
 
+COUNTED = 1000  # images at once, since NumPy takes eight bytes a pixel to count them
+
 Arrays = tuple[np.ndarray, np.ndarray]
 
 
@@ -37,7 +39,10 @@ def image_dataset(spec: LabelledSpec, task: Task, train: Arrays, test: Arrays, n
 def _standardised_values(images: np.ndarray) -> np.ndarray:
     """Float32 (C, 256): what each of the 256 values becomes in each channel."""
     # statistics from counts of integers are exact: no order of summation, the same bytes on every machine
-    counts = np.stack([np.bincount(images[:, c].ravel(), minlength=256) for c in range(images.shape[1])])
+    counts = np.zeros((images.shape[1], 256), np.int64)
+    for start in range(0, len(images), COUNTED):
+        part = images[start : start + COUNTED]
+        counts += np.stack([np.bincount(part[:, c].ravel(), minlength=256) for c in range(images.shape[1])])
     values = np.arange(256)
     total = counts.sum(axis=1, keepdims=True)
     mean = (counts * values).sum(axis=1, keepdims=True) / total

@@ -11,6 +11,7 @@ from trajreg.data.dataset import Dataset
 from trajreg.data.digits import digits10, digits100, digits_seg
 from trajreg.data.images import permutation
 from trajreg.data.quadratic import quadratic
+from trajreg.data.sources import FOLDER
 from trajreg.data.spec import DataSpec, LabelledSpec
 from trajreg.data.vision import cifar10, cifar100, oxford_pets
 
@@ -29,7 +30,7 @@ DATASETS: dict[str, Callable[[Any, Path], Dataset]] = {
 }
 
 
-def load(spec: DataSpec, folder: str | Path = "datasets") -> Dataset:
+def load(spec: DataSpec, folder: str | Path = FOLDER) -> Dataset:
     """The data set of a spec, on the CPU; downloads go to `folder`. Raises InputError when it cannot be had."""
     data = DATASETS[spec.name](spec, Path(folder))
     return _dealt(data, spec.deal) if isinstance(spec, LabelledSpec) and spec.shuffle_targets else data

@@ -1,10 +1,13 @@
 """The identity of what a data set is made from, without loading it. Imports no torch."""
 
+import shlex
 from pathlib import Path
 
-from trajreg.data.spec import ArchiveSpec, DataSpec
+from trajreg.data.spec import ArchiveSpec, DataSpec, VisionSpec
 from trajreg.errors import InputError
 from trajreg.files import file_checksum
+
+FOLDER = Path("datasets")  # downloads, and the archives that are made of them; from the working directory
 
 # SHA-256 of images (1797, 8, 8), then labels (1797,), each as uint8 in C order; scikit-learn's load_digits
 DIGITS = "sha256:87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
@@ -32,5 +35,16 @@ def source_checksum(spec: DataSpec) -> str:
         return SOURCES[spec.name]
     try:
         return f"sha256:{file_checksum(Path(spec.path))}"
+    except FileNotFoundError:
+        raise missing_archive(spec.path) from None
     except OSError as error:
         raise InputError(f"archive {spec.path} cannot be read: {error.strerror}") from None
+
+
+def missing_archive(path: str) -> InputError:
+    """What to say where there is no such archive; of a set that can be downloaded, the command that makes it comes last."""
+    name, text = Path(path).stem, f"archive {path} is missing"
+    if Path(path).name not in [f"{one}.npz" for one in VisionSpec.names()]:
+        return InputError(f"{text}: there is no such file, seen from the working directory")
+    to = "" if Path(path) == FOLDER / f"{name}.npz" else f" --to {shlex.quote(path)}"
+    return InputError(f"{text}; this downloads {name} and makes it: python -m trajreg fetch {name}{to}")

@@ -114,11 +114,15 @@ class VisionSpec(LabelledSpec):
 
 
 class ArchiveSpec(LabelledSpec):
-    """path: of the .npz file, from the working directory. ignore_index: the value in its masks that stands for "no class"."""
+    """path: of the .npz file, from the working directory. ignore_index: the value in its masks that stands for "no class".
+    scale: images and masks are reduced by this factor along each side: a block of scale × scale pixels becomes one, of their mean colour
+    and of the class that most of them have.
+    """
 
     name: Literal["archive"]
     path: Annotated[str, Field(min_length=1)]
     ignore_index: Annotated[int, Field(ge=0)] | None = None
+    scale: Count = 1
 
 
 class QuadraticSpec(DatasetSpec):

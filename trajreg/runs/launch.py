@@ -42,8 +42,9 @@ def launch(wanted: Iterable[Wanted], store: RunStore, workers: int | None = None
     where it is not there, refused before anything is made.
     `workers` defaults to one a core, or one a GPU where the runs ask for cuda. Raises RunsFailed after all others have
     finished, also where a process was killed: the run it was at is named, the others go on in a new pool. CannotWrite, at once, when the
-    disk takes nothing more; InputError, before anything is made, when cuda or that disk is not there, when a run cannot be made (`check`
-    of its kind), or when a stored one lacks columns and is not to be made `anew`. Interrupted, it ends its processes and begins no run.
+    disk takes nothing more; InputError, before anything is made, when cuda, data or that disk is not there, when a run cannot be made
+    (`check` of its kind), or when a stored one lacks columns and is not to be made `anew`. Interrupted, it ends its processes and begins
+    no run.
     """
     store.make_way(tqdm.write)
     todos = plan(wanted, store)
@@ -51,6 +52,8 @@ def launch(wanted: Iterable[Wanted], store: RunStore, workers: int | None = None
         return 0
     _refuse_impossible(todos, anew)
     devices = _devices(todos)
+    for one in todos:
+        one.spec.prepare()  # here, once, not in each of the processes; what cannot be had is one error
     workers = workers or len(devices)
     failures: list[str] = []
     left, rounds = todos, 0

@@ -13,7 +13,7 @@ from trajreg.runs.launch import launch
 from trajreg.runs.products import ProductFolder
 from trajreg.runs.store import RunStore, Stored
 from trajreg.studies.figure import Figure
-from trajreg.studies.params import load_figure, make_figure
+from trajreg.studies.params import load_figure, make_figure, refuse_anothers_data
 from trajreg.studies.run import Run
 from trajreg.studies.setting import Variant
 
@@ -40,13 +40,15 @@ class Study:
             output_dir: where products go; counts from the project's top folder.
 
         Raises:
-            InputError: a key or a value of the setting is wrong, or does not fit the question.
+            InputError: a key or a value of the setting is wrong, or does not fit the question, or its data is that of another profile.
         """
         top = project_folder()
         if setting is None:
             made = load_figure(top / "params", profile, figure)
         else:
             made = make_figure(top / "params", figure, setting, f"setting of {figure} in its notebook")
+            if made.setting is not None:
+                refuse_anothers_data(top / "params", profile, figure, made.setting)
         return cls(made, RunStore(top / "results" / profile / "runs"), top / output_dir)
 
     def runs(self) -> list[Run]:

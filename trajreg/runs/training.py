@@ -11,6 +11,8 @@ import torch
 
 from trajreg.data.dataset import Dataset
 from trajreg.data.load import load
+from trajreg.data.sources import source_checksum
+from trajreg.data.spec import DataSpec
 from trajreg.errors import InputError
 from trajreg.measures.measure import Measure
 from trajreg.measures.passes import Stretch, first_pass, replay_stretch, stretches, together
@@ -26,8 +28,6 @@ from trajreg.training.session import Session
 from trajreg.training.snapshot_index import kept_numbers
 from trajreg.training.snapshots import Snapshots, reserve
 from trajreg.training.spec import TrainSpec
-
-_load = lru_cache(maxsize=1)(load)  # the pieces of one run follow one another in a worker: read its data once
 
 
 def check(spec: TrainSpec) -> None:
@@ -187,15 +187,24 @@ def _spec(todo: Todo) -> TrainSpec:
 
 
 def _fresh_session(spec: TrainSpec) -> Session:
-    """At its start; a file may have changed since another run of this process."""
-    _load.cache_clear()
+    """At its start."""
     _session.cache_clear()
     return Session(spec, _load(spec.data))
 
 
-@lru_cache(maxsize=1)  # as its data
+@lru_cache(maxsize=1)  # the pieces of one run follow one another in a worker
 def _session(spec: TrainSpec) -> Session:
     return Session(spec, _load(spec.data))
+
+
+def _load(spec: DataSpec) -> Dataset:
+    """Its data, read once in a process, and again when the file changed since."""
+    return _loaded(spec, source_checksum(spec))
+
+
+@lru_cache(maxsize=1)
+def _loaded(spec: DataSpec, source: str) -> Dataset:
+    return load(spec)
 
 
 @contextmanager

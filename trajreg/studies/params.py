@@ -114,6 +114,29 @@ def make_figure(params: Path, figure: str, setting: Any, where: str) -> Figure:
     return Figure.of(figure, question, _setting(setting, figure, where), load_batteries(params), where)
 
 
+def refuse_anothers_data(params: Path, profile: str, figure: str, setting: SettingSpec) -> None:
+    """InputError where a setting has other data than the figure has in this profile, and just the data that it has in another one.
+
+    Data of nobody's is the user's own choice. It is told apart by name and path, not by how much of it is taken.
+    """
+    others = {one: params / one / f"{figure}.yaml" for one in profiles(params)}
+    settings = {one: load_setting(params, one, figure) for one, path in others.items() if path.exists()}
+    given = _source(setting)
+    if given is None or profile not in settings or _source(settings[profile]) == given:
+        return
+    if owner := next((one for one, other in settings.items() if _source(other) == given), None):
+        raise InputError(
+            f"setting of {figure} in its notebook: data {' '.join(given)} is that of profile {owner!r}, not of {profile!r}: "
+            f"take profile = {owner!r}, or change the data in params/{profile}/{figure}.yaml"
+        )
+
+
+def _source(setting: SettingSpec) -> tuple[str, ...] | None:
+    """Name and path of the data in a setting's base; None where it has none."""
+    data = setting.base.get("data")
+    return tuple(str(data[key]) for key in ("name", "path") if key in data) if isinstance(data, dict) else None
+
+
 def load_question(params: Path, figure: str) -> QuestionSpec:
     """What a figure asks."""
     question = _question(params, figure)

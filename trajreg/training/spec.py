@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, Strict, model_validator
 
 from trajreg.columns import Columns
+from trajreg.data.download import prepare
 from trajreg.data.sources import source_checksum
 from trajreg.data.spec import DataSpec, LabelledSpec
 from trajreg.models.spec import ModelSpec
@@ -108,6 +109,10 @@ class TrainSpec(RunSpec):
     def sources(self) -> dict[str, str]:
         """The checksum of each source of its numbers outside the spec: its data's."""
         return {"data": source_checksum(self.data)}
+
+    def prepare(self) -> None:
+        """Its data is downloaded unless it is here. Raises as `data.download.obtain`."""
+        prepare(self.data)
 
     @property
     def cost(self) -> float:
