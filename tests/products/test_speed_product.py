@@ -45,8 +45,8 @@ def run_of(variant, seed, columns, reached, numbers, diverged=False):
     losses = pd.DataFrame({"loss": np.where(np.arange(STEPS) < below, 1.0, 0.1), "lr": 0.1})
     epochs = pd.DataFrame({"epoch": range(1, 1 + STEPS // EPOCH), "step": range(EPOCH, STEPS + 1, EPOCH)})
     return Run(
-        variant.label, variant.settings, variant.names, seed, f"{variant.label} {seed}", diverged, epochs, {} if diverged else numbers, columns,
-        None, None, own=lambda name: losses, num_weights=1234,
+        variant.label, variant.settings, variant.names, seed, f"{variant.label} {seed}", diverged, epochs,
+        {} if diverged else numbers, columns, None, None, own=lambda name: losses, num_weights=1234,
     )  # fmt: skip
 
 
