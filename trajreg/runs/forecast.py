@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trajreg.data.sizes import sizes
 from trajreg.data.spec import LabelledSpec
@@ -22,7 +22,7 @@ from trajreg.training.spec import TrainSpec
 if TYPE_CHECKING:
     from trajreg.runs.trial import Trial
 
-LIMIT, BUDGET = 3.0, 50.0  # seconds of a trial, and of all that one process makes
+LIMIT, BUDGET = 3.0, 40.0  # seconds of a trial, and of all that one process makes
 RUN_BYTES, STEP_BYTES, EPOCH_BYTES = (
     8500,
     12,
@@ -95,7 +95,7 @@ def cell(one: Todo, device: str) -> Cell:
     if not isinstance(spec, TrainSpec):
         raise TypeError(f"run {one.name} is no training but {type(spec).__name__}")
     same = {"seed": 0, "evaluate_every": 1, "device": device}
-    changed = {
+    changed: dict[str, Any] = {
         "model": spec.model.model_copy(update={"init": "default"}),
         "optimizer": spec.optimizer.model_copy(update={"lr": 1e-3}),
     }
