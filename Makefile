@@ -32,8 +32,8 @@ WRITABLE = [ -w . ] || { echo "$(REFUSAL)" >&2; exit 1; }
 all: env | $(call named,runs figures)  ## reproduce: train the runs, execute the notebooks, render the report, compare with the reference
 	$(RUN) all $(SELECT) --version $(VERSION)
 
-runs: env  ## make only the runs and measurements that are missing
-	$(RUN) run $(SELECT)
+runs: env  ## make only the runs and measurements that are missing; PLAN=1 only says what they would take
+	$(RUN) run $(SELECT)$(if $(PLAN), --plan)
 
 figures: env | $(call named,runs)  ## execute only the notebooks whose inputs changed
 	$(RUN) figure $(SELECT) --version $(VERSION)

@@ -9,6 +9,8 @@ from trajreg.data.download import OFFICIAL, OFFLINE
 from trajreg.data.sources import FOLDER
 from trajreg.errors import InputError
 from trajreg.pipeline import Pipeline
+from trajreg.runs.forecast import forecast
+from trajreg.runs.forecast_text import told
 from trajreg.runs.study import project_folder
 from trajreg.scaffold.new import THINGS, new
 
@@ -55,7 +57,16 @@ def _go(top: Path, options: argparse.Namespace) -> bool:
         return pipeline.why(options.run)
     if options.command == "diff":
         return pipeline.diff(options.one, options.other)
+    if options.command == "run" and options.plan:
+        return _plan(pipeline)
     return getattr(pipeline, options.command)() is not False
+
+
+def _plan(pipeline: Pipeline) -> bool:
+    wanted = {job.figure.id: job.figure.wanted() for job in pipeline.jobs}
+    for line in told(forecast(wanted, pipeline.store, pipeline.workers, pipeline.say)):
+        pipeline.say(line)
+    return True
 
 
 def _new(top: Path, options: argparse.Namespace) -> bool:
@@ -89,6 +100,10 @@ def _parser() -> argparse.ArgumentParser:
             help="where a stored training does not come out as stored, make it anew",
         )
         command.add_argument("--offline", action="store_true", help=NO_NETWORK)
+        if name == "run":
+            command.add_argument(
+                "--plan", action="store_true", help="only say what it would take: trainings, steps, bytes, time"
+            )
         if name == "why":
             command.add_argument("run", help="a fingerprint, or its beginning")
         if name == "diff":

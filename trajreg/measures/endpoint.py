@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 from pydantic import Field
 
 from trajreg.columns import Column, Columns
+from trajreg.measures.extent import FORWARD, Extent
 from trajreg.measures.measure import Measure
 from trajreg.result import Result
 from trajreg.training.observer import Observer
@@ -41,6 +42,14 @@ class Endpoint(Measure):
     )
 
     every: Annotated[int, Field(ge=1)] = 1
+
+    def extra_steps(self, extent: Extent) -> float:
+        """A forward pass a step of the epochs that are passed again."""
+        return FORWARD * extent.steps_per_epoch * -(-extent.num_epochs // self.every)
+
+    def stored_bytes(self, extent: Extent) -> int:
+        """θ_0 and θ_T in float32, and a manifest."""
+        return 2 * 4 * extent.num_weights + 1500
 
     def observer(self, session: Session, end: torch.Tensor | None) -> Observer:
         """Keeps θ_0 and θ where the late phase begins; runs the mini-batches again at the end."""

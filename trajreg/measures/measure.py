@@ -8,6 +8,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from trajreg.columns import Columns
+from trajreg.measures.extent import TABLE_BYTES, Extent
 from trajreg.schema import Spec
 
 if TYPE_CHECKING:
@@ -55,6 +56,18 @@ class Measure(Spec):
     @abstractmethod
     def result(self, session: Session, trained: Trained, parts: list[Any]) -> Result:
         """What was measured, from what each observer's `finish` returned, in the order of epochs."""
+
+    def extra_steps(self, extent: Extent) -> float:
+        """About how long it takes beside watching the steps of the first pass, in training steps; for estimates of time."""
+        return 0.0
+
+    def stored_bytes(self, extent: Extent) -> int:
+        """About the bytes of a stored measurement."""
+        return TABLE_BYTES
+
+    def kept_bytes(self, session: Session) -> tuple[int, int]:
+        """(bytes of memory, bytes of the disk) of what watching keeps while the training goes on."""
+        return 0, 0
 
     def key(self, name: str) -> str:
         """`name` and 12 hexadecimal digits of the SHA-256 of options and version; options that have their default do not count."""

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from trajreg.columns import Columns
 from trajreg.errors import InputError
 from trajreg.measures.epochs import Epochs, chosen, largest
+from trajreg.measures.extent import FORWARD, TABLE_BYTES, Extent
 from trajreg.measures.measure import Measure
 from trajreg.measures.regularity_columns import COLUMNS, columns_of_ends, columns_of_some
 from trajreg.result import Result
@@ -85,6 +86,29 @@ class Regularity(Measure):
             return None
         watched = chosen(self.epochs, session.spec.num_epochs)
         return {epoch: epoch in watched for epoch in range(1, session.spec.num_epochs + 1)}
+
+    def extra_steps(self, extent: Extent) -> float:
+        """A second pass for `replay`, and the forward passes that ℓ* takes."""
+        watched = extent.steps_per_epoch * len(chosen(self.epochs, extent.num_epochs))
+        again = extent.num_steps if self.needs_end else 0
+        passed = {"zero": 0, "endpoint": watched, "endpoint_eval": extent.steps_per_epoch}[self.optimum]
+        return again + FORWARD * passed
+
+    def stored_bytes(self, extent: Extent) -> int:
+        """Numbers that hardly compress: some 110 bytes a step and 90 an epoch; and the iterates where they are kept."""
+        iterates = 4 * extent.num_weights * (extent.num_steps + 1) if self.keep_iterates else 0
+        return 2 * TABLE_BYTES + 110 * extent.num_steps + 90 * extent.num_epochs + iterates
+
+    def kept_bytes(self, session: Session) -> tuple[int, int]:
+        """Of its recorder; of a second pass, which goes by epochs, hardly any."""
+        from trajreg.trajectory.estimators import Options, kept_bytes
+        from trajreg.trajectory.parameters import Weights
+
+        if self.needs_end:
+            return 0, 0
+        num_steps = session.spec.num_epochs * session.steps_per_epoch
+        options = Options(self.estimator, num_steps, session.steps_per_epoch, num_sketch=self.num_sketch)
+        return kept_bytes(options, Weights.of(session.weights), num_steps)
 
     def observer(self, session: Session, end: torch.Tensor | None) -> Observer:
         """A recorder of the whole training, or what measures an epoch towards its end."""

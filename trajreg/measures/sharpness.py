@@ -9,6 +9,7 @@ from pydantic import Field
 
 from trajreg.columns import Bound, Column, Columns, Value
 from trajreg.errors import InputError
+from trajreg.measures.extent import Extent
 from trajreg.measures.measure import Measure
 from trajreg.result import Result
 from trajreg.training.observer import Observer
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from trajreg.training.spec import OptimizerSpec, TrainSpec
 
 Count = Annotated[int, Field(ge=1)]
+HVPS = 30  # Hessian-vector products of a measured step, usually
 
 
 class Sharpness(Measure):
@@ -69,6 +71,11 @@ class Sharpness(Measure):
     def is_wanted(self, step: int) -> bool:
         """Whether it is measured before this step."""
         return step < self.early or step % self.every == 0
+
+    def extra_steps(self, extent: Extent) -> float:
+        """So many passes over its samples at each measured step as Lanczos usually takes, each a gradient and the derivative of it."""
+        passes = HVPS * 2 * min(self.num_samples or extent.num_train, extent.num_train) / extent.batch_size
+        return passes * (1 + sum(self.is_wanted(step) for step in range(extent.num_steps)))
 
     def pieces(self, session: Session) -> dict[int, bool]:
         """The epochs with a step before which it is measured, and the last, after which it is."""

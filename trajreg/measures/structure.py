@@ -48,6 +48,14 @@ class Structure(Measure):
     estimator: Literal["store", "sketch", "auto"] = "auto"
     loss: Annotated[tuple[float, float] | None, BeforeValidator(_descending)] = None
 
+    def kept_bytes(self, session: Session) -> tuple[int, int]:
+        """Of its estimator."""
+        from trajreg.trajectory.estimators import Options, kept_bytes
+        from trajreg.trajectory.parameters import Weights
+
+        num_steps = session.spec.num_epochs * session.steps_per_epoch
+        return kept_bytes(Options(self.estimator, num_steps), Weights.of(session.weights), num_steps)
+
     def observer(self, session: Session, end: torch.Tensor | None) -> Observer:
         """Keeps every iterate, or a sketch of every update."""
         return PathObserver(self, session)

@@ -37,8 +37,8 @@ def speed_table(sources: Sequence[Figure], runs: Mapping[str, Sequence[Run]]) ->
 
     figure, family (`family_of`), variant, technique (a variant of a figure), seed, fingerprint, diverged; steps to the figure's threshold,
     infinite where it was never reached, NaN where the run diverged; known: the same, but one more than all its steps where it was never
-    reached; relative: known over the figure's median; ahead: whether the threshold was reached, and after the first part of the training, which
-    `early` measures (true where that was not measured): only then there is something to foretell; mean_loss, over all steps; and
+    reached; relative: known over the figure's median; ahead: whether the threshold was reached, and after the first part of the training,
+    which `early` measures (true where that was not measured): only then there is something to foretell; mean_loss, over all steps; and
     MEASURED, NaN where a run lacks it.
 
     Raises InputError where a figure has no threshold of steps_to_loss.

@@ -65,6 +65,14 @@ def room_for(options: Options, weights: Weights, num_steps: int) -> tuple[int, i
     return room(weights, options.estimator, num_steps, options.steps_per_epoch, options.memory, options.directory)
 
 
+def kept_bytes(options: Options, weights: Weights, num_steps: int) -> tuple[int, int]:
+    """(bytes of memory, bytes of the disk) that a recording of `num_steps` steps keeps, wherever there is room for them."""
+    chosen = options.resolved(weights)
+    needed, _ = room_for(chosen, weights, num_steps)
+    in_memory = min(needed, chosen.memory) if chosen.estimator == "store" else needed
+    return in_memory, needed - in_memory
+
+
 def seconds_per_step(options: Options, weights: Weights) -> float:
     """Wall seconds that recording adds to a step, measured; `options` are resolved."""
     if options.estimator != "sketch":
