@@ -119,12 +119,11 @@ def refuse_anothers_data(params: Path, profile: str, figure: str, setting: Setti
 
     Data of nobody's is the user's own choice. It is told apart by name and path, not by how much of it is taken.
     """
-    others = {one: params / one / f"{figure}.yaml" for one in profiles(params)}
-    settings = {one: load_setting(params, one, figure) for one, path in others.items() if path.exists()}
+    there = [one for one in profiles(params) if (params / one / f"{figure}.yaml").exists()]
     given = _source(setting)
-    if given is None or profile not in settings or _source(settings[profile]) == given:
+    if given is None or profile not in there or _source(load_setting(params, profile, figure)) == given:
         return
-    if owner := next((one for one, other in settings.items() if _source(other) == given), None):
+    if owner := next((one for one in there if _source(load_setting(params, one, figure)) == given), None):
         raise InputError(
             f"setting of {figure} in its notebook: data {' '.join(given)} is that of profile {owner!r}, not of {profile!r}: "
             f"take profile = {owner!r}, or change the data in params/{profile}/{figure}.yaml"
