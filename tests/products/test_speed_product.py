@@ -12,6 +12,7 @@ from figures import figure
 from trajreg.errors import InputError
 from trajreg.products.speed import answers, foretold, speed, speeds
 from trajreg.products.trainings import trainings
+from trajreg.products.values import source_values
 from trajreg.runs.products import ProductFolder
 from trajreg.studies.figure import Figure
 from trajreg.studies.question import QuestionSpec
@@ -108,6 +109,9 @@ def test_the_other_answer_is_possible():
     at_once = made(reached=lambda place, seed: 6 + place)
     said = answers(speed_table(at_once[0].sources, at_once[1]))[question]
     assert "cannot be asked here: 0 techniques of 0 families" in said
+    never = made(reached=lambda place, seed: 200)
+    said = answers(speed_table(never[0].sources, never[1]))["Does γ go with speed?"]
+    assert said.startswith("Whether γ goes with speed cannot be asked here")
 
 
 def test_runs_without_a_future_are_counted():
@@ -193,3 +197,11 @@ def test_the_table_of_all_trainings(tmp_path):
     assert "Diverged" not in shown
     assert shown["Accuracy"][0] == "0.9 ± 0"
     assert shown["Weights"][0] == "1,234"
+
+
+def test_values_are_told_apart_by_figure():
+    table = source_values(*made()).table
+    assert len(table) == 36
+    assert table["variant"][0] == "fig02: ReLU"
+    assert table.groupby("variant").size().eq(3).all()
+    assert {"fingerprint", "gamma", "steps_to_loss"} <= set(table)

@@ -8,6 +8,8 @@
 - `principle`: whether the principle holds, at which steps and for which runs
 - `nulls`: γ against random walks, shuffled updates and random labels
 - `response`: whole runs against the learning rate
+- `speed`, of all sources of a figure: steps to a loss against γ and direction, and what early numbers foretell
+- `trainings`, of the same: a row a variant
 
 A product of another kind is a function of the same form in a file of its own; a picture or a table alone needs none.
 """

@@ -128,6 +128,8 @@ def answers(table: pd.DataFrame) -> dict[str, str]:
         f"Over {len(units)} techniques of {units['figure'].nunique()} figures, those with a larger γ reach their figure’s loss "
         f"{_sooner(gamma)} (ρ = {shown(gamma)}), those with a larger D {_sooner(direct)} ({shown(direct)}); {arithmetic}"
     )
+    if math.isnan(gamma.rho):
+        first = "Whether γ goes with speed cannot be asked here: no two techniques of a figure differ in their steps to its loss."
     return {
         "Does γ go with speed?": first,
         "Does early direction foretell it?": _foretelling(prediction_table(foreseeable(table))),

@@ -35,11 +35,11 @@ def speed_table(sources: Sequence[Figure], runs: Mapping[str, Sequence[Run]]) ->
     """One row a run of these figures, in their order; a run that is of two variants of a figure (its shared learning rate is its own best
     one) counts once, for the later of them.
 
-    figure, family (`family_of`), variant, technique (a variant of a figure), seed, fingerprint, diverged; steps to the figure's threshold,
-    infinite where it was never reached, NaN where the run diverged; known: the same, but one more than all its steps where it was never
-    reached; relative: known over the figure's median; ahead: whether the threshold was reached, and after the first part of the training,
-    which `early` measures (true where that was not measured): only then there is something to foretell; mean_loss, over all steps; and
-    MEASURED, NaN where a run lacks it.
+    figure, family (`family_of`), variant, technique (a variant of a figure), seed, fingerprint, diverged; steps to the figure's
+    threshold, infinite where it was never reached, NaN where the run diverged; known: the same, but one more than all its steps where it
+    was never reached; relative: known over the figure's median; ahead: whether the threshold was reached, and after the first part of the
+    training, which `early` measures (true where that was not measured): only then there is something to foretell; mean_loss, over all
+    steps; and MEASURED, NaN where a run lacks it.
 
     Raises InputError where a figure has no threshold of steps_to_loss.
     """
