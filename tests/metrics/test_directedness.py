@@ -37,6 +37,22 @@ def test_a_random_walk_has_one_and_no_forward_cosine():
     assert abs(forward.mean()) < 0.008
 
 
+@pytest.mark.parametrize("beta", [0.0, 0.5, 0.9])
+def test_momentum_alone_makes_a_walk_directed(beta):
+    """Δ_t = β Δ_{t−1} + noise: D tends to (1 + β) / (1 − β), c⁺_t to β / (1 − β) / √(D (T − t)), without anything to find."""
+    num_steps, dim = 2000, 400
+    random = np.random.default_rng(0)
+    steps = np.zeros((num_steps + 100, dim))
+    for step, noise in enumerate(random.normal(size=steps.shape)):
+        steps[step] = noise + (beta * steps[step - 1] if step else 0)
+    table = table_of(np.concatenate([np.zeros((1, dim)), steps[100:].cumsum(axis=0)]))
+    ratio = (1 + beta) / (1 - beta)
+    assert trajreg.directedness(table) == pytest.approx(ratio, rel=0.2)
+    ahead = np.arange(num_steps - 1, 500, -1)
+    wanted = beta / (1 - beta) / np.sqrt(ratio * ahead)
+    assert table["forward_cosine"][: len(ahead)].mean() == pytest.approx(wanted.mean(), abs=0.02)
+
+
 def test_the_walks_cosine_is_the_raw_cosine_of_a_random_walk():
     tables = [table_of(walk(60, 400, seed)) for seed in range(50)]
     raw, own = (np.mean([table[name] for table in tables], axis=0) for name in ("cosine", "cosine_walk"))

@@ -171,7 +171,7 @@ def test_a_figure_without_a_threshold_is_refused():
 
 
 def test_the_family_is_what_contrasts_compare():
-    assert [family_of(one) for one in sources()] == ["activation", "init", "width"]
+    assert [family_of(one) for one in sources()] == ["activation", "initialization", "architecture"]
     named = figure(
         {"contrasts": {"a": {"treatment": {"variant": "Adam"}, "control": {"variant": "SGD"}, "battery": "usual"}}},
         vary={}, variants={"SGD": {}, "Adam": {"optimizer": {"name": "adam", "lr": 0.01}}},

@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
-from trajreg.plots.style import Colour, colours_of, number_log_axis, set_padding, use_style
+from trajreg.plots.style import Colour, colours_of, number_log_axis, set_padding, technique_colours, use_style
 from trajreg.studies.names import Name
 from trajreg.studies.speed import DIFFERENCES, relative_to_median
+from trajreg.studies.techniques import TECHNIQUES
 
 WIDTH, HEIGHT = 3.6, 3.3  # of a panel, in inches
 COLUMNS = 4
@@ -31,7 +32,7 @@ def speed_panels(runs: pd.DataFrame, panels: Sequence[tuple[str, str, str]]) -> 
         panels: metric, title, and a line under it.
     """
     use_style()
-    colours = colours_of([Name(family, None) for family in dict.fromkeys(runs["family"])])
+    colours = _family_colours(list(dict.fromkeys(runs["family"])))
     rows, columns = -(-len(panels) // COLUMNS), min(COLUMNS, len(panels))
     size = 0.5 + WIDTH * columns, 0.8 + HEIGHT * rows
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, sharey=True, layout="constrained")
@@ -93,13 +94,25 @@ def error_lines(errors: pd.DataFrame, models: Sequence[str], sections: Sequence[
     return figure
 
 
+def _family_colours(families: list[str]) -> dict[str, Colour]:
+    """Those of techniques; any other family (several techniques at once, or none) has one that follows from its name."""
+    others = colours_of([Name(one, None) for one in families if one not in TECHNIQUES])
+    return {one: (technique_colours() | others)[one] for one in families}
+
+
 def _points(axis: Axes, points: pd.DataFrame, colours: dict[str, Colour], size: float, alpha: float) -> None:
     known = points.dropna(subset=["x", "y"])
     for family, colour in colours.items():
         here = known[known["family"] == family]
         never = here["steps"].eq(math.inf)
         for marker, some in (("o", here[~never]), (NEVER, here[never])):
-            look: dict[str, Any] = {"color": colour, "alpha": alpha, "linewidth": 0.5, "edgecolor": "white"}
+            look: dict[str, Any] = {
+                "color": colour,
+                "alpha": alpha,
+                "linewidth": 0.5,
+                "edgecolor": "white",
+                "rasterized": True,
+            }
             axis.scatter(some["x"], some["y"], s=size, marker=marker, **look)
 
 

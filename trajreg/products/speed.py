@@ -14,8 +14,8 @@ from trajreg.studies.product import Headline, Product
 from trajreg.studies.rank_correlation import Correlation
 from trajreg.studies.run import Run
 from trajreg.studies.speed import (
-    SEEDS,
-    TECHNIQUES,
+    OVER_SEEDS,
+    OVER_TECHNIQUES,
     correlations,
     found_in,
     speed_table,
@@ -65,7 +65,7 @@ def speed(figure: Figure, runs: Mapping[str, Sequence[Run]]) -> Product:
     table = speed_table(figure.sources, runs)
     found, answer = correlations(table), answers(table)
     lines = [
-        (name, TITLES[name], f"ρ = {shown(found_in(found, name))}\nseeds: {shown(found_in(found, name, SEEDS))}")
+        (name, TITLES[name], f"ρ = {shown(found_in(found, name))}\nseeds: {shown(found_in(found, name, OVER_SEEDS))}")
         for name in PANELS
     ]
     return Product(
@@ -175,15 +175,15 @@ def _counts(table: pd.DataFrame) -> str:
 
 def _correlations_in_words(found: pd.DataFrame) -> pd.DataFrame:
     """A row a metric, a column a level."""
-    rows = found[found["level"] == TECHNIQUES]
+    rows = found[found["level"] == OVER_TECHNIQUES]
     return pd.DataFrame(
         [
             {
                 "ρ with the steps": TITLES[row.metric] + (f", given the {TITLES[row.given]}" if row.given else ""),
-                "Across techniques": shown(found_in(found, row.metric, TECHNIQUES, row.given)),
+                "Across techniques": shown(found_in(found, row.metric, OVER_TECHNIQUES, row.given)),
                 "Techniques": row.num_clusters,
-                "Within a technique, over seeds": shown(found_in(found, row.metric, SEEDS, row.given)),
-                "Runs": found_in(found, row.metric, SEEDS, row.given).num,
+                "Within a technique, over seeds": shown(found_in(found, row.metric, OVER_SEEDS, row.given)),
+                "Runs": found_in(found, row.metric, OVER_SEEDS, row.given).num,
             }
             for row in rows.itertuples()
         ]

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from trajreg.errors import InputError
+from trajreg.studies.claims import differing
 from trajreg.studies.effects import steps_to
 from trajreg.studies.figure import Figure
 from trajreg.studies.rank_correlation import Correlation, rank_correlation
-from trajreg.studies.rates import RATE
 from trajreg.studies.run import Run
-from trajreg.studies.setting import VARIANT
+from trajreg.studies.techniques import TECHNIQUES, technique
 
 THRESHOLD = "steps_to_loss"
 MEASURED = (
@@ -28,7 +28,7 @@ PAIRS = (
     *(("gamma", "mean_loss"), ("directedness", "mean_loss"), ("initial_distance", "mean_loss")),
 )
 """What is correlated with the steps, and given what; γ = d0² / (2 Σ η gap) contains the sum of the losses, and that is speed itself."""
-TECHNIQUES, SEEDS = "across techniques", "within a technique"
+OVER_TECHNIQUES, OVER_SEEDS = "across techniques", "within a technique"
 
 
 def speed_table(sources: Sequence[Figure], runs: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
@@ -49,17 +49,9 @@ def speed_table(sources: Sequence[Figure], runs: Mapping[str, Sequence[Run]]) ->
 
 
 def family_of(figure: Figure) -> str:
-    """What kind of technique a figure compares: the options in which its contrasts' sides differ, as "norm" or "optimizer"."""
-    contrasts = figure.question.contrasts.values()
-    keys = {key for one in contrasts for key in one.treatment if key != RATE}
-    if VARIANT in keys and figure.setting:
-        names = {str(side[VARIANT]) for one in contrasts for side in (one.treatment, one.control) if VARIANT in side}
-        own = [figure.setting.variants[name] for name in names if name in figure.setting.variants]
-        keys = (keys - {VARIANT}) | {
-            dotted for one in own for key, value in one.items() for dotted in _dotted(key, value)
-        }
-    words = {key.split(".")[1] if key.startswith("model.") else key.split(".")[0] for key in keys}
-    return " and ".join(sorted(words)) or figure.id
+    """What a figure compares: the techniques (`studies.techniques`) of its claims; its id where it has none."""
+    found = {technique(", ".join(differing(figure, claim))) for claim in figure.claims}
+    return " and ".join(one for one in TECHNIQUES if one in found) or figure.id
 
 
 def technique_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -71,12 +63,12 @@ def technique_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def correlations(table: pd.DataFrame) -> pd.DataFrame:
-    """ρ of each of PAIRS with the steps to the threshold: level (TECHNIQUES: medians over seeds, ranked within each figure; SEEDS: runs,
-    ranked within each technique), metric, given, and the fields of `Correlation`.
+    """ρ of each of PAIRS with the steps to the threshold: level (OVER_TECHNIQUES: medians over seeds, ranked within each figure;
+    OVER_SEEDS: runs, ranked within each technique), metric, given, and the fields of `Correlation`.
 
     A run that never reached its threshold is the slowest of its figure; runs that diverged have no γ and are left out.
     """
-    levels = ((TECHNIQUES, technique_table(table), "figure"), (SEEDS, table[~table["diverged"]], "technique"))
+    levels = ((OVER_TECHNIQUES, technique_table(table), "figure"), (OVER_SEEDS, table[~table["diverged"]], "technique"))
     return pd.DataFrame(
         [
             {"level": level, "metric": metric, "given": given}
@@ -89,7 +81,7 @@ def correlations(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def found_in(table: pd.DataFrame, metric: str, level: str = TECHNIQUES, given: str = "") -> Correlation:
+def found_in(table: pd.DataFrame, metric: str, level: str = OVER_TECHNIQUES, given: str = "") -> Correlation:
     """One of `correlations`."""
     chosen = table[(table["level"] == level) & (table["metric"] == metric) & (table["given"] == given)]
     one = chosen.iloc[0]
@@ -125,8 +117,3 @@ def _row(figure: Figure, run: Run) -> dict[str, object]:
         "ahead": reached and not high <= values["early_steps"],
         "mean_loss": math.nan if run.diverged else float(np.mean(run.own_table("steps")["loss"])),
     } | values
-
-
-def _dotted(key: str, value: object) -> list[str]:
-    """optimizer.lr of {optimizer: {lr: …}}."""
-    return [f"{key}.{inner}" for inner in value] if isinstance(value, dict) else [key]
