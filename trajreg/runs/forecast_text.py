@@ -32,7 +32,7 @@ def _on_time(plan: Plan) -> str:
     workers = f"{plan.workers} worker{'' if plan.workers == 1 else 's'}"
     line = f"time: an estimate from a few timed steps on {plan.device} with {workers} and nothing beside them (quartiles of the steps)"
     if plan.whole.extrapolated:
-        line += ", in part from smaller batches"
+        line += ", in part from a few steps of smaller batches: take it as rough"
     if plan.lacks_gpu:
         line += "; these runs ask for cuda: unknown here (no GPU), this is what they would take on this CPU"
     return line

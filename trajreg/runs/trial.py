@@ -18,6 +18,7 @@ from trajreg.training.session import Session
 from trajreg.training.spec import TrainSpec
 
 MOST_STEPS = 12  # that are timed
+SLOW = 0.5  # seconds of a step that is not taken again for the sake of a better estimate
 SMALL, SMALLER = 16, 4  # batch sizes from which a step is extrapolated that takes too long
 
 Spread = tuple[float, float, float]  # the median between the quartiles
@@ -100,8 +101,12 @@ class _Stopwatch(Observer):
         if self._is_cuda:
             torch.cuda.synchronize()
         self.ticks.append(time.perf_counter() if self._is_cuda else time.process_time())
-        if len(self.ticks) > MOST_STEPS + 1 or (len(self.ticks) > 1 and time.perf_counter() > self._end):
+        if len(self.ticks) > MOST_STEPS + 1 or (self._suffices() and time.perf_counter() > self._end):
             raise _Enough
+
+    def _suffices(self) -> bool:
+        """Two steps after the warm-up, of which the first still allocates; one where they are slow."""
+        return len(self.ticks) > 3 or (len(self.ticks) > 1 and self.ticks[-1] - self.ticks[-2] > SLOW)
 
 
 def _timed(spec: TrainSpec, data: Dataset, measures: Sequence[Measure], batch_size: int, limit: float) -> Spread:
