@@ -258,3 +258,17 @@ def test_the_principle_is_summed_over_figures_that_have_its_table(tmp_path):
 def test_no_sentence_runs_into_the_next():
     told = said(many(YES, NO, beside_metric="gamma_endpoint", beside_verdict=NO))
     assert not re.search(r"\.[A-Z]|\s{2}|\.\.", " ".join(told.values()))
+
+
+def test_optimizers_are_not_compared_by_what_depends_on_their_scale_or_momentum(tmp_path):
+    net = [claim(metric) for metric in METRICS]
+    by_adam = [claim(metric, pair="Adam", varied="optimizer") for metric in METRICS]
+    told = said(figure(*net, *by_adam), tree=tmp_path)
+    assert told["Does a technique speed up training?"].startswith("In both comparisons ")
+    raised = told["Does it raise γ?"]
+    assert raised.startswith("In the one comparison ")
+    assert raised.endswith(
+        "Left out: one comparison of optimizers, since their γ depends on how they scale their updates."
+    )
+    directed = told["Does it make the path more directed?"]
+    assert directed.endswith("Left out: one comparison of optimizers, since momentum alone makes it large.")

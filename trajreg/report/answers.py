@@ -6,21 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from trajreg.report.comparisons import QUESTIONS, Comparison, Question, drawn, pictured
 from trajreg.report.contents import Figure, Unshown, label
 from trajreg.report.ledger import Claim, verdict_counts
+from trajreg.report.principle import principle
 from trajreg.report.wording import ends, every, listed, sentence, share, some
 from trajreg.studies.catalogue import COLUMNS
 from trajreg.studies.claims import EXPLORATORY, PRIMARY
 from trajreg.studies.numbers import number
 from trajreg.studies.rates import NAMES, OWN
 from trajreg.studies.rule import FINDINGS
-
-PRINCIPLE = {"variant", "labels", "runs", "steps", "obey", "bound", "slack"}
-"""The columns of a figure's product `principle` that are counted here."""
-
 
 NAMED = 3  # so many exceptions at most are named
 RATES = {name.text for name in NAMES.values()}
@@ -55,14 +50,13 @@ def answers(found: Sequence[Comparison], figures: Sequence[Figure | Unshown], tr
     """An answer to each question that is asked of comparisons in which both sides train, and to whether the principle holds."""
     given = []
     for question in QUESTIONS:
-        asked = [one for one in drawn(found) if question.metric in one.claims]
+        asked = [one for one in drawn(found) if question.fits(one)]
         judged = [one for one in asked if one in _judged(found)]
         if judged:
             others = [one.claims[question.metric] for one in asked if one not in judged]
-            given.append(
-                Answer(question.asked, " ".join(filter(None, (_answer(question, judged), _others(question, others)))))
-            )
-    holds = _principle(figures, tree)
+            parts = _answer(question, judged), _others(question, others), _unfit(question, drawn(found))
+            given.append(Answer(question.asked, " ".join(filter(None, parts))))
+    holds = principle(figures, tree)
     return [*given, Answer("Does the regularity principle hold?", holds)] if holds else given
 
 
@@ -84,6 +78,8 @@ def caption(found: Sequence[Comparison], figures: Sequence[Figure | Unshown]) ->
     shown = [one for one in figures if isinstance(one, Figure) and one.claims]
     more = len(drawn(found)) - len(pictured(found))
     left_out += [f"{some(more, 'exploratory comparison')}, which stand in the table"] if more else []
+    reasons = {f"{one.title}, since {one.unfit}" for one in QUESTIONS if one.shown and _unfit(one, pictured(found))}
+    left_out += [f"optimizers from the panel {reason}" for reason in sorted(reasons)]
     left_out += [f"{label(one.id)}, an illustration" for one in shown if one.status == "illustration"]
     return f"{text} Left out: {'; '.join(left_out)}." if left_out else text
 
@@ -182,6 +178,12 @@ def _others(question: Question, claims: list[Claim]) -> str:
     return sentence(f"exploratory{', at ' + listed(where) if where else ''}: {text}")
 
 
+def _unfit(question: Question, found: list[Comparison]) -> str:
+    """Why comparisons that have an answer are left out."""
+    left_out = sum(question.metric in one.claims and not question.fits(one) for one in found)
+    return f"Left out: {some(left_out, 'comparison')} of optimizers, since {question.unfit}." if left_out else ""
+
+
 def _both(judged: list[Comparison]) -> str:
     """In how many comparisons both of the paper's statements come out."""
     both = [one for one in judged if {"gamma", "steps_to_loss"} <= one.claims.keys()]
@@ -213,36 +215,3 @@ def _beside(judged: list[Comparison]) -> str:
 
 def _listed_effects(some_of: Sequence[Comparison], metric: str) -> str:
     return "; ".join(f"{one.name}, {one.claims[metric].effect_text}" for one in some_of)
-
-
-def _principle(figures: Sequence[Figure | Unshown], tree: Path) -> str:
-    """At which part of the steps γ_t is positive, in how many runs at all of them, and of how many Theorem 1 says something."""
-    held = [(one, table) for one in figures if isinstance(one, Figure) for table in _principle_tables(one, tree)]
-    if not held:
-        return ""
-    table = pd.concat([table for _, table in held])
-    random, table = table[table["labels"] == "random labels"], table[table["labels"] == "true labels"]
-    total, steps, slack = int(table["runs"].sum()), table["steps"].dropna(), table["slack"].dropna()
-    text = "The principle asks for $\\gamma_t > 0$ at every step, and only then does Theorem 1 say anything."
-    where = [f"at every step in {share(int(table['obey'].sum()), total, 'run')}"]
-    if len(steps):
-        shown = ends(f"{number(float(f'{100 * one:.3g}'))} %" for one in (steps.min(), steps.max()))
-        medians = f"the medians of {len(steps)} variants" if len(steps) > 1 else "the median of the one variant"
-        where.insert(0, f"at {shown} of the steps ({medians})")
-    text += (
-        f" It is so {' and '.join(where)}. Theorem 1 says something of {share(int(table['bound'].sum()), total, 'run')}"
-    )
-    if len(slack):
-        text += f": its bound is {ends(number(one) for one in (slack.min(), slack.max()))} times the average loss there"
-    runs = [run for one, _ in held for run in one.runs]
-    twice = " A run that two figures show counts in each." if len(set(runs)) < len(runs) else ""
-    if len(random):
-        text += f". On random labels {share(int(random['obey'].sum()), int(random['runs'].sum()), 'run')} have it at every step"
-    return f"{text}.{twice}"
-
-
-def _principle_tables(figure: Figure, tree: Path) -> list[pd.DataFrame]:
-    """The table of the product `principle`; none where a figure has no such product, or another one of that name."""
-    names = [file for one in figure.products if one.name == "principle" for file in [one.file(".csv")] if file]
-    tables = [pd.read_csv(tree / figure.id / name) for name in names]
-    return [table for table in tables if set(table.columns) >= PRINCIPLE and table["runs"].sum() > 0]

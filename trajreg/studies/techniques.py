@@ -3,13 +3,13 @@
 from trajreg.studies.rates import RATE
 
 LEARNING_RATE = "optimizer.lr"
-OTHER = "other"
+OPTIMIZER, OTHER = "optimizer", "other"
 _PREFIXES = {
     "model.activation": "activation",
     "model.norm": "normalization",
     "model.skip": "skip connections",
     "optimizer.lr": "learning rate",
-    "optimizer": "optimizer",
+    "optimizer": OPTIMIZER,
     "model.init": "initialization",
     "model": "architecture",
 }
