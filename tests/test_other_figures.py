@@ -73,7 +73,7 @@ def test_an_optimiser_figure_needs_its_question_and_setting_only(optimisers):
     assert claims["where"].tolist() == ["ReLU", "tanh"]
     assert set(claims["treatment"]) == {"Adam"}
     panels = next(one for one in read_products(tree.root / "trial98") if one.name == "panels")
-    assert panels.alt == "Optimisers: training loss, rate against epochs, a line a variant."
+    assert panels.alt == "Optimisers: training loss, ηγ against epochs, a line a variant."
     picture = (tree.root / "trial98" / "panels.svg").read_text()
     assert "ReLU: training loss" in picture  # what no contrast compares has its own row
     assert "Adam against SGD" in (tree.root / "pages" / "trial98.html").read_text().replace("<b>", "").replace(

@@ -29,7 +29,8 @@ class Column:
     """One column. Tables, panels, claims, `verify` and the report read it here; no other list of names of metrics exists.
 
     name: in tables and in params. title: what a reader sees, in a table's head, above a panel or in a legend. unit: the label of its
-    axis. scale: of that axis. baseline: a value drawn across the panel, as 0 where the sign matters.
+    axis. scale: of that axis; symlog is for numbers of either sign that span decades, and linear up to the smallest median of a variant.
+    baseline: a value drawn across the panel, as 0 where the sign matters.
     null: the column that says what chance alone would give; dashed, a line a variant. companion: a second column of the same quantity,
     drawn thinner beside it.
     claimable: a claim may be about it. compared: `verify` compares its mean over seeds. shown: it stands in a figure's summary table.
@@ -42,7 +43,7 @@ class Column:
     name: str
     title: str
     unit: str = ""
-    scale: Literal["linear", "log"] = "linear"
+    scale: Literal["linear", "log", "symlog"] = "linear"
     baseline: float | None = None
     null: str | None = None
     companion: str | None = None

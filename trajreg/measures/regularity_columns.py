@@ -60,7 +60,7 @@ COLUMNS = Columns(
         Column("gamma_high", "γ: 95 % of the steps", unit="γ", baseline=0.0),
         Column("gamma_positive", "steps with γ > 0", unit="fraction of the epoch's steps"),
         Column("obeys", "principle holds at every step", unit="1 where γ > 0 at every step of the epoch"),
-        Column("rate", "rate", unit="mean learning rate × γ", baseline=0.0),
+        Column("rate", "ηγ", unit="ηγ of the epoch", scale="symlog", baseline=0.0),
         Column("directedness", "directedness D", unit="D of the epoch", baseline=1.0),  # that of a random walk
         Column("forward_cosine", "forward cosine", unit="cosine, median of the epoch", baseline=0.0),
         Column("forward_cosine_mean", "forward cosine: mean", unit="forward cosine, mean of the epoch", baseline=0.0),

@@ -71,16 +71,27 @@ def _drawn(columns: list[Column]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def _linear_up_to(table: pd.DataFrame, name: str) -> float:
+    """The smallest positive median of a variant over its epochs and seeds; 1 where there is none."""
+    medians = table.groupby("variant", sort=False)[name].median()
+    return float(medians[medians > 0].min()) if (medians > 0).any() else 1.0
+
+
 def _panel(axis: Axes, column: Column, table: pd.DataFrame, colours: dict[str, Colour], facet: str) -> None:
     _curves(axis, table, column.name, colours)
     title = f"{facet}: {column.title}" if facet else column.title
-    axis.set(title=title, ylabel=column.unit, xlabel="", yscale=column.scale)
+    axis.set(title=title, ylabel=column.unit, xlabel="")
+    axis.set_yscale(
+        column.scale, **({"linthresh": _linear_up_to(table, column.name)} if column.scale == "symlog" else {})
+    )
     if column.baseline is not None:
         axis.axhline(column.baseline, color="0.3", linewidth=0.8)
     if column.companion and len(colours) <= MOST_COMPANIONS:
         _curves(axis, table, column.companion, colours, style=":")
     if column.null:
         _curves(axis, table, column.null, colours, style="--")
+    if column.scale == "symlog" and table[column.name].min() > 0:
+        axis.set_ylim(bottom=0)
     if column.scale == "log":
         number_log_axis(axis.yaxis)
 
