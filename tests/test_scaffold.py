@@ -72,7 +72,7 @@ def test_there_may_be_many(checkout):
 def test_a_new_figure_is_in_every_profile_and_shares_the_runs_of_its_model(checkout):
     new(checkout, "figure", "table3", like="fig04")
     for profile in profiles(checkout / "params"):
-        assert "table3" in figure_ids(checkout / "params", profile)
+        assert figure_ids(checkout / "params", profile, ["table3"]) == ["table3"]
         copied, like = (load_figure(checkout / "params", profile, one) for one in ("table3", "fig04"))
         assert copied.wanted() == like.wanted()
         assert copied.facets == like.facets

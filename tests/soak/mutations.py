@@ -74,9 +74,10 @@ def _drawn_figure(params: Path, path: Path, rng: Random) -> tuple[str, str]:
     """A (profile, figure) that this file is read for."""
     if path.parent != params:
         return path.parent.name, path.stem
-    name = "*" if path.name == BATTERIES else path.stem
+    sources = () if path.name == BATTERIES else load_question(params, path.stem).sources
+    name = "*" if path.name == BATTERIES else rng.choice(sources or (path.stem,))
     setting = rng.choice(sorted(params.glob(f"*/{name}.yaml")))
-    return setting.parent.name, setting.stem
+    return setting.parent.name, path.stem if sources else setting.stem
 
 
 @contextlib.contextmanager
