@@ -13,7 +13,7 @@ from soak.project import ROOT
 from soak.trial import Trial
 from trajreg.errors import InputError
 from trajreg.pipeline import Pipeline
-from trajreg.studies.params import BATTERIES, load_figure
+from trajreg.studies.params import BATTERIES, load_figure, load_question
 
 WITHIN = 2.0  # seconds
 MEMORY = 2 * 2**30  # bytes beyond what this process has
