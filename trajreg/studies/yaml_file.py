@@ -1,8 +1,10 @@
 """Plain values of a YAML 1.2 file. What is no small tree is refused before any is made: aliases can stand for billions."""
 
+import copy
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,11 @@ TEXT, NUMBERS, OTHERS = ("str", "merge"), ("int", "float"), ("bool", "null")  # 
 
 def read_yaml(path: Path, where: str) -> Any:
     """The values of the file at `path`; None for an empty one. Raises InputError, naming `where` and the line where it is known."""
-    text = _text(path, where)
+    return copy.deepcopy(_values(_text(path, where), where))
+
+
+@lru_cache(maxsize=256)  # a figure that shows others reads the files of all of them again
+def _values(text: str, where: str) -> Any:
     try:
         for reason in _refusals(text):
             raise InputError(f"{where}: {reason}")
