@@ -33,6 +33,12 @@ def test_variants_may_be_named_and_differ_in_several_keys():
     assert [claim.text for claim in made.claims] == ["γ is larger with Adam than with SGD"]
 
 
+def test_an_optimiser_that_is_called_by_its_own_name_has_its_own_colour():
+    called = OPTIMISERS | {"large batches": OPTIMISERS["SGD"] | {"batch_size": 20}}
+    made = figure({"contrasts": AGAINST_SGD}, vary={}, variants=called)
+    assert [one.names["variant"].place for one in made.variants] == [0, 5, None]
+
+
 def test_named_variants_stand_in_every_cell_of_a_grid():
     made = figure({"contrasts": AGAINST_SGD}, vary={"model.name": ["vgg11", "vgg16"]}, variants=OPTIMISERS)
     assert [variant.label for variant in made.variants] == [
@@ -42,7 +48,7 @@ def test_named_variants_stand_in_every_cell_of_a_grid():
         "Adam, VGG-16",
     ]
     assert made.variants[3].spec.optimizer.name == "adam"
-    assert made.variants[3].names == {"variant": Name("Adam", None), "model.name": Name("VGG-16", 3)}
+    assert made.variants[3].names == {"variant": Name("Adam", 5), "model.name": Name("VGG-16", 3)}
     assert made.facets == ["model.name"]
 
 

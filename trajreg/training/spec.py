@@ -28,6 +28,10 @@ def _not_0(norm: Any) -> Any:
 ClipNorm = Annotated[float, Field(gt=0), BeforeValidator(_not_0)]
 
 
+# what readers call them, in the order of their colours
+OPTIMIZERS = ("SGD", "SGD with momentum", "SGD with Nesterov momentum", "Adagrad", "RMSprop", "Adam", "AdamW")
+
+
 class OptimizerSpec(Spec):
     """An optimiser of torch.optim; options that are not here have PyTorch's defaults.
 
@@ -48,6 +52,13 @@ class OptimizerSpec(Spec):
     clip_norm: Annotated[
         ClipNorm | None, Titles(lambda norm: "no clipping" if norm is None else f"gradients clipped at {norm}")
     ] = None
+
+    @property
+    def title(self) -> str:
+        """One of OPTIMIZERS; what kind of momentum SGD has is part of it."""
+        known = {one.lower(): one for one in OPTIMIZERS}
+        kind = " with Nesterov momentum" if self.nesterov else " with momentum" if self.momentum else ""
+        return known[self.name] + (kind if self.name == "sgd" else "")
 
     @model_validator(mode="after")
     def _options_fit(self) -> Self:
