@@ -19,7 +19,7 @@ from trajreg.studies.dotted import put
 from trajreg.studies.kinds import KINDS
 from trajreg.studies.names import Name, label, name_of
 from trajreg.studies.rates import RATE, TunedSpec
-from trajreg.training.spec import OPTIMIZERS, OptimizerSpec
+from trajreg.training.spec import OptimizerSpec
 
 TRAINING = "training"  # the kind of run where a setting names none
 RANDOM_LABELS = "data.shuffle_targets"  # the key that tells a run on random labels from its variant
@@ -220,9 +220,8 @@ def same(one: Any, other: Any) -> bool:
 
 def _name(key: str, value: Any, spec: RunSpec, measures: dict[str, Measure]) -> Name:
     if key in (VARIANT, UNIVERSE):
-        optimizer = getattr(spec, "optimizer", None)  # one that is called by its own name has its own colour
-        is_its_own = isinstance(optimizer, OptimizerSpec) and optimizer.title == value
-        return Name(str(value), OPTIMIZERS.index(value) if is_its_own else None)
+        optimizer = getattr(spec, "optimizer", None)
+        return Name(str(value), optimizer.place(value) if isinstance(optimizer, OptimizerSpec) else None)
     first, *rest = key.split(".")
     return name_of(measures[rest[0]], rest[1:], value) if first == "measures" else name_of(spec, [first, *rest], value)
 

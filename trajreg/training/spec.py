@@ -60,6 +60,10 @@ class OptimizerSpec(Spec):
         kind = " with Nesterov momentum" if self.nesterov else " with momentum" if self.momentum else ""
         return known[self.name] + (kind if self.name == "sgd" else "")
 
+    def place(self, called: str) -> int | None:
+        """Its place among OPTIMIZERS, where it is called what it is."""
+        return OPTIMIZERS.index(called) if called == self.title else None
+
     @model_validator(mode="after")
     def _options_fit(self) -> Self:
         if self.momentum and self.name not in ("sgd", "rmsprop"):
