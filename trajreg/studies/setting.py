@@ -75,8 +75,7 @@ class SettingSpec(Spec):
     measures: what is measured, each with its options.
     keep_snapshots: the state after every so many epochs stays with each run, for measures that are thought of later.
     vary: a grid: dotted key → values, `measures.…` among them.
-    variants: named ones, `Adam: {optimizer: {name: adam, lr: 0.001}}`, each with the (dotted) keys in which it differs from base; with a
-    grid, each of them in every cell.
+    variants: named ones, `Adam: {optimizer: {name: adam}}`, each with the (dotted) keys in which it differs from base; in every cell.
     primary: key that contrasts leave open → the values at which their claims are primary; none named: at all.
     tuned: learning rates of each variant's own, beside the shared one of `base`.
     choices: what papers choose silently; every variant once under each of its `universe`s. Not together with `tuned`.
