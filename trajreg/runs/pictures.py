@@ -8,7 +8,7 @@ from typing import Any
 from trajreg.runs.products import read_products
 
 PICTURE = "product"  # of an output's metadata: which product's picture it shows
-_SAVED = re.compile(r"\.save\(\s*[\"']([a-z0-9_]+)[\"']")
+_SAVED = re.compile(r"\.save\(\s*f?[\"']([a-z0-9_]+)([{\"'])")  # a name, or the beginning of several: f"curves_{one}"
 
 
 def show_by_name(cells: list[dict[str, Any]], folder: Path) -> None:
@@ -18,7 +18,8 @@ def show_by_name(cells: list[dict[str, Any]], folder: Path) -> None:
     """
     alts = {one.name: one.alt for one in read_products(folder) if one.file(".png")}
     for cell in cells:
-        names = [name for name in _SAVED.findall("".join(cell["source"])) if name in alts]
+        saved = _SAVED.findall("".join(cell["source"]))
+        names = [one for name, end in saved for one in alts if (one.startswith(name) if end == "{" else one == name)]
         shown = [one for one in cell.get("outputs", ()) if "image/png" in one.get("data", {})]
         for name, output in zip(names, shown, strict=True) if len(names) == len(shown) else ():
             picture = f'<img src="{name}.png" alt="{html.escape(alts[name])}">'
