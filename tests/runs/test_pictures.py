@@ -42,8 +42,10 @@ def test_a_picture_that_is_no_product_stays(folder, source, pictures):
     assert [one["data"] for one in cells[0]["outputs"][1:]] == [PNG] * pictures
 
 
-def test_pictures_saved_in_a_loop_are_those_whose_names_begin_alike(folder):
-    ProductFolder(folder).save("other", Figure(), caption="c", alt="a")
+def test_pictures_saved_in_a_loop_are_those_whose_names_begin_alike(tmp_path):
+    products = ProductFolder(tmp_path)
+    for name in ("two", "one", "other"):
+        products.save(name, Figure(), caption="c", alt="a")
     cells = [cell('for name in names:\n    study.save(f"o{name}", a)', 2)]
-    show_by_name(cells, folder)
+    show_by_name(cells, tmp_path)
     assert [one["metadata"] for one in cells[0]["outputs"][1:]] == [{PICTURE: "one"}, {PICTURE: "other"}]
