@@ -10,6 +10,7 @@ from report_trees import ROW, add_figure, record, write
 from sealed import rewrite
 
 from trajreg.report.publish import publish
+from trajreg.report.references import SAID
 from trajreg.runs.tree import ResultsTree
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,12 +101,14 @@ def test_two_profiles_that_show_each_other_come_to_rest(around):
 
 def test_choices_under_which_a_claim_holds_are_counted(around):
     other = around.tree("multiverse", "v1", ROW, publish=False)
-    write(other / "fig04/specification_curve.csv", "figure,claim,holds\nfig04,bn,True\nfig04,bn,False\nfig04,bn,True\n")
+    table = other / "fig04/firmness.csv"
+    head = "figure,claim,measure," + ",".join(f"{kind}_{one}" for kind in ("alone", "sampled") for one in SAID)
+    write(table, f"{head}\nfig04,bn,gamma,1,0,1,1,0,0\nfig04,bn,gamma_endpoint,9,0,0,0,0,0\n")
     record(other, "fig04")
     around.publish("multiverse", "v1")
     around.tree("digits", "local", ROW)
     assert ">2 of 3</a>" in around.index()
-    write(other / "fig04/specification_curve.csv", "figure,claim,holds\nfig04,bn,True\n")  # it is believed no more
+    write(table, f"{head}\nfig04,bn,gamma,3,0,0,0,0,0\n")  # it is believed no more
     assert around.publish()
     assert "of 3</a>" not in around.index()
 

@@ -92,7 +92,7 @@ def _cell(
     theirs = None if shares else _same(claim, claims.get(key, []))
     if theirs is None and held is None:
         return None
-    page = f"../../{other.profile}/{other.version}/pages/{claim.figure}.html"
+    page = f"../../{other.profile}/{other.version}/pages/{(held and held.figure) or claim.figure}.html"
     differs = theirs is not None and theirs.role != NOT_COMPARABLE and theirs.verdict != claim.verdict
     return Cell(theirs, held, page, differs)
 

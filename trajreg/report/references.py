@@ -13,17 +13,19 @@ from trajreg.report.ledger import Claim
 from trajreg.runs.tree import MANIFEST, ResultsTree, is_reference, newest_reference
 
 LEDGER = "claims.csv"  # of a whole tree, with the verdicts over the family
-CURVE = (
-    "specification_curve.csv"  # a row a claim and choice: claim, holds, and figure where it is another than the table's
-)
+# of the product `firmness`: a row a claim and measure, with counts of the choices under which it holds, is reversed, or undecided
+FIRMNESS = "firmness.csv"
+SAID = ("holds", "reversed", "undecided")  # of choices under which both sides train
+MEASURED_TWICE = "gamma_endpoint"  # a second measure of the claim about γ
 
 
 @dataclass(frozen=True)
 class Share:
-    """Under how many of so many choices a claim holds."""
+    """Under how many of so many choices a claim holds. figure: whose table says so."""
 
     holds: int
     choices: int
+    figure: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,23 +61,23 @@ class Reference:
 
     def shares(self) -> dict[tuple[str, str], Share]:
         """(figure, claim) → under how many of the choices it holds, from the tables of that name; none where the profile has no such."""
-        counts: dict[tuple[str, str], list[bool]] = {}
-        for path in self._curves():
+        found = {}
+        for path in self._tables():
             with path.open(encoding="utf-8", newline="") as file:
                 for row in csv.DictReader(file):
-                    if {"claim", "holds"} <= row.keys():
-                        key = row.get("figure", path.parent.name), row["claim"]
-                        counts.setdefault(key, []).append(row["holds"].lower() in ("true", "1", "1.0"))
-        return {key: Share(sum(holds), len(holds)) for key, holds in counts.items()}
+                    if row["measure"] != MEASURED_TWICE:
+                        counts = [int(row[f"alone_{one}"]) + int(row[f"sampled_{one}"]) for one in SAID]
+                        found[row["figure"], row["claim"]] = Share(counts[0], sum(counts), path.parent.name)
+        return found
 
     def content(self) -> list[Any]:
         """What changes when anything does that is read of it."""
-        files = [self.tree.root / LEDGER, *self._curves()]
+        files = [self.tree.root / LEDGER, *self._tables()]
         return [self.profile, self.version, self.damage, *(file_checksum(path) for path in files if path.is_file())]
 
-    def _curves(self) -> list[Path]:
+    def _tables(self) -> list[Path]:
         """The tables of figures that are whole."""
-        found = sorted(self.tree.root.glob(f"*/{CURVE}"))
+        found = sorted(self.tree.root.glob(f"*/{FIRMNESS}"))
         return [path for path in found if self.tree.provenance(path.parent.name)]
 
 
