@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 import pytest
+from conftest import copy_project
 
 from trajreg.errors import InputError
 from trajreg.pipeline import Pipeline
@@ -106,3 +107,31 @@ def test_a_figure_whose_sources_the_profile_lacks_is_left_out_and_refused_by_nam
     assert "table1" not in [job.figure.id for job in Pipeline(optimisers, "digits").jobs]
     with pytest.raises(InputError, match="figure 'table1' is unknown in profile 'digits', choose from "):
         Pipeline(optimisers, "digits", figures=["table1"]).jobs  # noqa: B018 - a property that reads
+
+
+def test_a_profile_of_choices_shows_how_firm_its_verdicts_are(tmp_path):
+    top = copy_project(tmp_path / "project")
+    factors = {
+        "learning rate": {"η": {}, "2 η": {"optimizer.lr": {"times": 2}}},
+        "init": {"a": {}, "b": {"model.init": "lsuv"}},
+    }
+    setting = {
+        "base": BASE, "measures": {"regularity": {}, "endpoint": {}}, "seeds": 2, "vary": {"model.norm": ["batch", "none"]},
+        "choices": {"factors": factors, "sample": 1}, "thresholds": {"steps_to_loss": 2.0}, "on_request": True,
+    }  # fmt: skip
+    for path in (top / "params" / "multiverse").iterdir():
+        path.unlink()
+    for figure in ("fig04", "fig05"):
+        dump(top / "params" / "multiverse" / f"{figure}.yaml", setting)
+    said = []
+    pipeline = Pipeline(top, "multiverse", say=said.append)
+    assert pipeline.all(), said
+    assert pipeline.tree.figures() == ["multiverse1"]
+    folder = pipeline.tree.root / "multiverse1"
+    assert (folder / "curves_fig04.svg").exists()
+    assert (folder / "curves_fig05.svg").exists()
+    assert set(pd.read_csv(folder / "firmness.csv")["figure"]) == {"fig04", "fig05"}
+    table = pd.read_csv(folder / "curves_fig04.csv")
+    assert table["universe"].unique().tolist() == ["base", "2 η", "b", "2 η, b"]
+    assert set(pd.read_csv(folder / "values.csv")["seed"]) == {0, 1}
+    assert "How firm is a verdict?" in (pipeline.tree.root / "index.html").read_text()

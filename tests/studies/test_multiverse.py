@@ -2,7 +2,7 @@
 
 import pytest
 from figures import figure
-from multiverses import CHOICES, made, runs_of
+from multiverses import made, runs_of
 
 from trajreg.errors import InputError
 from trajreg.studies.multiverse import flips, multiverse, shares
@@ -82,4 +82,3 @@ def test_the_factor_that_flips_most_comes_first():
 def test_a_setting_without_choices_is_refused():
     with pytest.raises(InputError, match=r"setting: choices is needed: the alternatives under which"):
         multiverse(figure(), [])
-    assert len(CHOICES["factors"]) == 2

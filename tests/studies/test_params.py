@@ -159,6 +159,26 @@ def test_of_several_sources_those_are_shown_that_the_profile_makes(params):
     assert figure_ids(params, "mine") == ["fig04", "fig06", "table1"]
 
 
+def test_a_figure_that_names_its_profiles_is_in_no_other_and_shows_there_what_is_made_on_request(params):
+    write(params / "fig05.yaml", QUESTION)
+    for profile in ("mine", "other"):
+        for one in ("fig04", "fig05"):
+            write(params / profile / f"{one}.yaml", SETTING | {"on_request": True})
+    write(params / "table1.yaml", OVERVIEW | {"sources": ["fig04", "fig05"], "profiles": ["mine"]})
+    assert [figure_ids(params, one) for one in ("mine", "other")] == [["table1"], []]
+    assert [one.id for one in load_figure(params, "mine", "table1").sources] == ["fig04", "fig05"]
+    with pytest.raises(InputError, match=r"table1.yaml: profiles: table1 is not in profile 'other', only in mine$"):
+        load_figure(params, "other", "table1")
+
+
+def test_only_a_figure_with_sources_names_profiles(params):
+    write(params / "fig04.yaml", QUESTION | {"profiles": ["mine"]})
+    with pytest.raises(
+        InputError, match=r"fig04.yaml: \(top level\): profiles must be left out where there are no sources"
+    ):
+        load_figure(params, "mine", "fig04")
+
+
 def test_one_of_several_sources_is_not_enough(params):
     write(params / "fig05.yaml", QUESTION)
     write(params / "other" / "fig05.yaml", SETTING)
