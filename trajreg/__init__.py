@@ -1,19 +1,35 @@
 """trajreg: how training techniques regularise optimisation trajectories.
 
-- `regularity`, `theorem_bound`, `TheoremBound`: γ and its companions from distances and losses; the bound of Theorem 1
-- `directedness`: D, what the direction of a stretch of steps adds to their length
-- `TrajectoryRecorder`: measure them in any PyTorch training loop
+Measuring a training:
+
+- `TrajectoryRecorder`: γ and its companions in any PyTorch training loop
+- `regularity`, `theorem_bound`, `TheoremBound`: the same from distances and losses; the bound of Theorem 1
 - `sharpness`, `Eigenvalues`: the largest eigenvalues of the Hessian of a net's loss
-- `__version__`: of the installed package; "0+unknown" where it is not installed but read from its folder
+
+Reading a table of steps:
+
+- `summary`, `plot`, `export`: a small frame, a figure, and the logs of TensorBoard and Weights & Biases
+- `over_stretches`: γ, D and the rest of stretches of steps, epochs for instance
+- `directedness`: D, what the direction of a stretch of steps adds to their length
+- `factors`: what γ is made of
+- `shuffled_updates`: γ along the path that makes the same updates in another order
+
+`__version__` is that of the installed package; "0+unknown" where it is not installed but read from its folder.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from trajreg.metrics.aggregate import over_stretches
     from trajreg.metrics.directedness import directedness
+    from trajreg.metrics.factors import factors
     from trajreg.metrics.regularity import TheoremBound, regularity, theorem_bound
     from trajreg.metrics.sharpness import Eigenvalues, sharpness
+    from trajreg.metrics.shuffled import shuffled_updates
+    from trajreg.metrics.summary import summary
+    from trajreg.plots.plot import plot
+    from trajreg.trajectory.export import export
     from trajreg.trajectory.recorder import TrajectoryRecorder
 
     __version__: str
@@ -24,8 +40,14 @@ _HOME = {
     "TheoremBound": "trajreg.metrics.regularity",
     "TrajectoryRecorder": "trajreg.trajectory.recorder",
     "directedness": "trajreg.metrics.directedness",
+    "export": "trajreg.trajectory.export",
+    "factors": "trajreg.metrics.factors",
+    "over_stretches": "trajreg.metrics.aggregate",
+    "plot": "trajreg.plots.plot",
     "regularity": "trajreg.metrics.regularity",
     "sharpness": "trajreg.metrics.sharpness",
+    "shuffled_updates": "trajreg.metrics.shuffled",
+    "summary": "trajreg.metrics.summary",
     "theorem_bound": "trajreg.metrics.regularity",
 }
 
@@ -34,8 +56,14 @@ __all__ = [
     "TheoremBound",
     "TrajectoryRecorder",
     "directedness",
+    "export",
+    "factors",
+    "over_stretches",
+    "plot",
     "regularity",
     "sharpness",
+    "shuffled_updates",
+    "summary",
     "theorem_bound",
 ]
 

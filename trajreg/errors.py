@@ -1,7 +1,10 @@
 """The one exception for bad input, and how its messages show values and speak of a slip of a name."""
 
 import difflib
-from collections.abc import Iterable
+import inspect
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 FEW = 5  # problems that a message lists
 LINE = 800  # characters of one of them
@@ -57,6 +60,25 @@ def choices(name: object, known: Iterable[str], between: str = ", ") -> str:
     names = nearest_first(name, known)
     few = [one for number, one in enumerate(names) if len(between.join(names[: number + 1])) <= CHOICES]
     return between.join(few) + (f" … and {len(names) - len(few)} more" if len(few) < len(names) else "")
+
+
+Given = ParamSpec("Given")
+Returned = TypeVar("Returned")
+
+
+def lists_options(function: Callable[Given, Returned]) -> Callable[Given, Returned]:
+    """The same function, for which a misspelt option is an InputError that lists the right ones."""
+    known = [name for name in inspect.signature(function).parameters if name != "self"]
+    owner = function.__qualname__.removesuffix(".__init__")
+
+    @wraps(function)
+    def call(*args: Given.args, **options: Given.kwargs) -> Returned:
+        for name in options:
+            if name not in known:
+                raise InputError(f"{owner} has no option {name!r}, choose from {choices(name, known)}")
+        return function(*args, **options)
+
+    return call
 
 
 def _on_one_line(text: str) -> str:

@@ -4,6 +4,7 @@
 - `directedness`: D, displacement squared over the sum of squared steps, which with the walk's γ makes γ
 - `structure`: how far steps k apart are from each other: ballistic, diffusive or confined
 - `aggregate`: the same over stretches of steps (ratios of sums), and the summary of a run
+- `summary`: a trajectory early, late and as a whole, to be looked at
 - `partial`: the same where only the steps of some epochs are known
 - `arrays`: what callers gave, checked
 - `factors`: what γ, and a difference in γ between two trajectories, is made of

@@ -15,8 +15,8 @@ def over_stretches(steps: pd.DataFrame, stretch: np.ndarray) -> pd.DataFrame:
     """γ, its walk and its excess and the directedness of each stretch of steps, with the distribution of the per-step values.
 
     Args:
-        steps: the per-step table of `regularity`.
-        stretch: (T,) the label of each step's stretch, an epoch's number for instance.
+        steps: the per-step table of `regularity`, or one whose rows stand for `num_steps` steps each (`trajreg.from_checkpoints`).
+        stretch: (rows,) the label of each row's stretch, an epoch's number for instance.
 
     Returns:
         One row a label (the index): gamma, gamma_walk, gamma_excess (gap-weighted ratios of sums), rate (mean lr times gamma),
@@ -43,12 +43,13 @@ def over_stretches(steps: pd.DataFrame, stretch: np.ndarray) -> pd.DataFrame:
        gamma  directedness  gamma_walk  cosine
     1    1.6           2.0         0.8     1.0
     """
-    weight = (steps["lr"] * steps["gap"]).where(steps["gamma"].notna())
+    counts = steps.get("num_steps", 1)
+    weight = (steps["lr"] * steps["gap"] * counts).where(steps["gamma"].notna())
     weighted = steps[list(_SUMS)].mul(weight, axis=0)
     groups = weighted.groupby(stretch)
     result = groups.sum(min_count=1).div(weight.groupby(stretch).sum(min_count=1), axis=0)
     by_step = steps.groupby(stretch)
-    result["rate"] = by_step["lr"].mean() * result["gamma"]
+    result["rate"] = _mean_lr(steps, stretch) * result["gamma"]
     result["gamma_median"] = by_step["gamma"].median()
     result["gamma_low"] = by_step["gamma"].quantile(0.05)
     result["gamma_high"] = by_step["gamma"].quantile(0.95)
@@ -60,6 +61,14 @@ def over_stretches(steps: pd.DataFrame, stretch: np.ndarray) -> pd.DataFrame:
     cosines = ["forward_cosine", "cosine", "cosine_walk"]
     result[cosines] = by_step[cosines].median()
     return result
+
+
+def _mean_lr(steps: pd.DataFrame, stretch: np.ndarray) -> pd.Series:
+    """Over the steps of each stretch."""
+    if "num_steps" not in steps:
+        return steps["lr"].groupby(stretch).mean()
+    total, count = (one.groupby(stretch).sum() for one in (steps["lr"] * steps["num_steps"], steps["num_steps"]))
+    return total / count
 
 
 def _obeys(steps: pd.DataFrame, stretch: np.ndarray) -> pd.Series:

@@ -90,6 +90,11 @@ def structure_exponent(table: pd.DataFrame) -> float:
     return float(centred @ mean_sq / (centred @ centred) / 2)
 
 
+def default_lags(num_steps: int) -> np.ndarray:
+    """1, 2, 4 … up to a quarter of the steps; beyond, too few differences are independent of each other."""
+    return 2 ** np.arange(max(1, (num_steps // 4).bit_length()))
+
+
 def matched_stretch(loss: ArrayLike, high: float, low: float, window: int) -> tuple[int, int] | None:
     """The steps (a, b) between two losses, so that paths are compared at matched loss.
 
@@ -124,7 +129,7 @@ def _matrix(name: str, values: ArrayLike, at_least: int) -> np.ndarray:
 
 def _chosen(lags: Sequence[int] | None, num_steps: int) -> np.ndarray:
     if lags is None:
-        return 2 ** np.arange(max(1, (num_steps // 4).bit_length()))
+        return default_lags(num_steps)
     for lag in lags:
         if lag != int(lag) or not 1 <= lag <= num_steps:
             raise ValueError(f"lag {lag} of {num_steps} steps, should be a whole number from 1 to {num_steps}")

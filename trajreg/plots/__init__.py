@@ -1,6 +1,7 @@
 """Tables to figures; nothing here trains or estimates.
 
 - `style`: the look of every figure, and saving with the same bytes for the same numbers
+- `plot`, `trajectory`: tables of anybody's trainings: loss, γ with its nulls, D, forward cosine
 - `curves`: any columns of epochs against epochs: loss, γ and alignment
 - `decomposition_bars`: what the ratios of γ are made of, as bars
 - `null_panels`: γ against its nulls
