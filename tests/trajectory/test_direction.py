@@ -27,7 +27,9 @@ def along(make):
             estimator.keep()
         with torch.no_grad():
             weight.copy_(torch.from_numpy(theta[step + 1]))
-    return [estimator.finish() for estimator in estimators]
+    for estimator in estimators:
+        estimator.keep()
+    return [estimator.distances(STEPS) for estimator in estimators]
 
 
 def trajectory(distances, estimator="store", **options):

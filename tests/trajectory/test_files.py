@@ -25,23 +25,26 @@ def recording(folder, losses=(1.0, 1.0)):
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
-def test_a_loss_that_is_not_finite_leaves_no_files(loss, tmp_path):
+def test_the_files_of_a_training_that_diverged_stay_for_the_steps_before(loss, tmp_path):
     recorder, _ = recording(tmp_path, [1.0, loss])
     with pytest.raises(InputError, match="loss of step 1 is not finite"):
         recorder.finish()
-    assert not list(tmp_path.iterdir())
     np.testing.assert_array_equal(recorder.losses(), [1.0, loss])
+    assert len(recorder.finish(until=1).loss) == 1
+    assert not list(tmp_path.iterdir())
 
 
-def test_a_weight_that_is_not_finite_leaves_no_files(tmp_path):
+def test_forgotten_after_a_weight_that_is_not_finite_it_leaves_no_files(tmp_path):
     recorder, theta = recording(tmp_path)
     theta.data[3] = float("nan")
     with pytest.raises(InputError, match="a weight is not finite"):
         recorder.finish()
+    del recorder
+    gc.collect()
     assert not list(tmp_path.iterdir())
 
 
-def test_a_reduction_that_fails_leaves_no_files(tmp_path, monkeypatch):
+def test_a_reduction_that_fails_can_be_tried_again(tmp_path, monkeypatch):
     recorder, _ = recording(tmp_path)
 
     def fails(*arguments):
@@ -50,6 +53,8 @@ def test_a_reduction_that_fails_leaves_no_files(tmp_path, monkeypatch):
     monkeypatch.setattr("trajreg.trajectory.store.step_terms", fails)
     with pytest.raises(MemoryError, match="mine"):
         recorder.finish()
+    monkeypatch.undo()
+    assert len(recorder.finish().loss) == 2
     assert not list(tmp_path.iterdir())
     with pytest.raises(InputError, match="finished already"):
         recorder.finish()

@@ -1,4 +1,4 @@
-"""The Lightning callback: the trainer itself where Lightning is installed (it is no part of the lock file), the message where it is not."""
+"""The Lightning callback: the trainer itself where Lightning is installed (an extra), the message where it is not."""
 
 import inspect
 import subprocess
@@ -123,5 +123,5 @@ def test_the_keywords_are_those_of_the_recorder():
     )
     del recorder["parameters"]
     assert callback == recorder
-    with pytest.raises(InputError, match=r"no recording: it begins when Trainer\.fit"):
+    with pytest.raises(InputError, match=r"no recording: it begins and ends with the training"):
         RegularityCallback().on_train_end(None, None)

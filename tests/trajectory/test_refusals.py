@@ -159,7 +159,7 @@ SCHEDULER = torch.optim.lr_scheduler.ConstantLR(torch.optim.SGD([nn.Parameter(to
 @pytest.mark.parametrize(
     ("lr", "message"),
     [
-        (None, "step 1: lr is None; give a number, or one a group, as [group['lr'] for group in optimizer.param_groups]"),
+        (None, "step 1: lr is missing; give lr=optimizer.param_groups[0]['lr'], or make the recorder of the optimiser"),
         ("0.1", "step 1: lr is '0.1', of type str; give a number"),
         (b"ab", "step 1: lr is b'ab', of type bytes; give a number"),
         ({"lr": 0.1}, "step 1: lr is {'lr': 0.1}, of type dict; give a number"),

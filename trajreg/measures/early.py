@@ -100,8 +100,7 @@ class FirstSteps(Observer):
 
     def before_update(self, step: int, loss: torch.Tensor, lr: float) -> None:
         if step < self._num_steps:
-            with self._recorder.step(loss, lr=lr):
-                pass
+            self._recorder.log_step(loss, lr=lr)
 
     def after_update(self, step: int) -> None:
         """θ_n is here; a training that has diverged by now is asked for nothing."""

@@ -168,9 +168,7 @@ class Recording(Observer):
         )
 
     def before_update(self, step: int, loss: torch.Tensor, lr: float) -> None:
-        """An update lasts until the next one is recorded, so the `with` need not contain it."""
-        with self._recorder.step(loss, lr=lr):
-            pass
+        self._recorder.log_step(loss, lr=lr)
 
     def finish(self) -> tuple[Any, np.ndarray | float]:
         """(trajectory, ℓ*)."""

@@ -1,6 +1,8 @@
 """What is kept of θ_0 … θ_T while a net trains, and what is computed from it at the end.
 
-- `recorder.TrajectoryRecorder`: wraps the optimiser's step of any PyTorch loop
+- `recorder.TrajectoryRecorder`: wraps the optimiser's step of any PyTorch loop; `identity`, `reduction`: resuming and ending one
+- `lightning`, `transformers`: the same as a callback of Lightning, and of Hugging Face's Trainer (`callback`: what both share)
+- `way`: what can be known of the way before θ_T is; `export`: tables into TensorBoard and Weights & Biases
 - `trajectory.Trajectory`: a finished recording and its table
 - `parameters`: what θ is, in groups and by name
 - `estimate`: bytes and seconds of a recording, before it starts
@@ -15,5 +17,6 @@
 - `flat`, `recent`, `boundaries`, `distances`: θ as one vector, the latest iterates reduced a block at a time, those at the
   ends of epochs, and what all estimators hand over
 
-An estimator has `keep()` (before each step), `finish()` → `Distances`, `state()`, `load_state(state)` and `close()`.
+An estimator has `keep()` (before each step, and at θ_T), `distances(num_steps)` → `Distances`, `way(first)` → `Way`, `state()`,
+`load_state(state)` and `close()`.
 """

@@ -30,12 +30,17 @@ class Boundaries:
             self.snapshots.append(iterate.to("cpu", copy=True))
         self.count += 1
 
-    def distances(self, end: torch.Tensor) -> torch.Tensor:
-        """(B+1, G) ‖θ_a − θ_T‖² in float64, where `end` is θ_T, the last iterate that was taken. Only where there are epochs."""
-        if self._every and (self.count - 1) % self._every:
-            self.snapshots.append(end.to("cpu", copy=True))
-        last = self.snapshots[-1].double()
-        squares = [squared_lengths(one.double().sub_(last), self._sizes) for one in self.snapshots]
+    def tells(self, num_steps: int) -> bool:
+        """Whether θ is known after `num_steps` steps: where epochs begin, and at the last iterate."""
+        return self._every is not None and (num_steps == self.count - 1 or num_steps % self._every == 0)
+
+    def distances(self, num_steps: int, latest: torch.Tensor) -> torch.Tensor:
+        """(B+1, G) ‖θ_a − θ_T‖² in float64 with T = `num_steps`, which this `tells`; `latest` is the last iterate that was taken."""
+        every = self._every or num_steps
+        taken = self.snapshots[: num_steps // every + 1]
+        kept = [*taken, latest.cpu()] if num_steps % every else taken
+        last = kept[-1].double()
+        squares = [squared_lengths(one.double() - last, self._sizes) for one in kept]
         return torch.stack(squares).view(len(squares), len(self._sizes))
 
     def load_state(self, count: int, snapshots: Sequence[torch.Tensor]) -> None:

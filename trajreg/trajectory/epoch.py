@@ -1,5 +1,6 @@
 """The estimator `epoch`: one iterate an epoch, from which epoch means of γ follow exactly (Identity B)."""
 
+import math
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from trajreg.trajectory.boundaries import Boundaries
 from trajreg.trajectory.distances import Distances, squared_lengths
 from trajreg.trajectory.parameters import Weights
 from trajreg.trajectory.recent import Recent
+from trajreg.trajectory.way import Way
 
 
 def epoch_length(steps_per_epoch: int | None) -> int:
@@ -29,7 +31,7 @@ class Epoch:
     """
 
     def __init__(self, weights: Weights, steps_per_epoch: int):
-        self._sizes, self._device = weights.sizes, weights.tensors[0].device
+        self._sizes, self._device, self._every = weights.sizes, weights.tensors[0].device, steps_per_epoch
         self._recent = Recent(weights.tensors, weights.tensors[0], self._measure)
         self._boundaries = Boundaries(weights.sizes, steps_per_epoch)
         self._update_sq: list[torch.Tensor] = []
@@ -39,13 +41,25 @@ class Epoch:
         self._recent.keep()
         self._boundaries.keep(self._recent.last)
 
-    def finish(self) -> Distances:
-        """Keep θ_T and reduce the snapshots in float64; no per-step inner products."""
-        self.keep()
+    def distances(self, num_steps: int) -> Distances:
+        """Reduce the snapshots towards θ_T with T = `num_steps`, in float64; no per-step inner products.
+
+        Raises InputError where T is neither the last step nor a multiple of an epoch's.
+        """
+        if not self._boundaries.tells(num_steps):
+            raise InputError(
+                f"estimator 'epoch' keeps θ after every {self._every} steps: until = {num_steps} should be a multiple of that"
+            )
         self._recent.flush()
-        distance_sq = self._boundaries.distances(self._recent.last)
+        distance_sq = self._boundaries.distances(num_steps, self._recent.last)
         distance_sq = distance_sq if len(self._sizes) > 1 else distance_sq[:, 0]
-        return Distances(distance_sq.numpy(), torch.stack(self._update_sq).cpu().numpy(), None)
+        return Distances(distance_sq.numpy(), torch.stack(self._update_sq[:num_steps]).cpu().numpy(), None)
+
+    def way(self, first: int) -> Way:
+        """What is known of the way by now; no structure, for which single iterates are needed."""
+        self._recent.flush()
+        ends = self._boundaries.snapshots[0], self._recent.last
+        return Way.of(self._update_sq[first:], ends, self._sizes, math.nan)
 
     def state(self) -> dict[str, Any]:
         """What was kept so far: the snapshots, the last iterate and the length of each step."""

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import torch
 
-from trajreg.errors import InputError
+from trajreg.errors import InputError, lists_options
 from trajreg.trajectory.epoch import Epoch, epoch_length
-from trajreg.trajectory.estimate import room, seconds_per_copy, shortest, usable_memory
-from trajreg.trajectory.parameters import Weights
+from trajreg.trajectory.estimate import Estimate, room, seconds_per_copy, shortest, usable_memory
+from trajreg.trajectory.parameters import Parameters, Weights
 from trajreg.trajectory.sketch import Sketch, sketch_widths
 from trajreg.trajectory.store import DEFAULT_MEMORY, Store
 
@@ -85,6 +85,26 @@ def seconds_per_step(options: Options, weights: Weights) -> float:
         sketch.state()  # no step waits for its block to be full
 
     return shortest(step, weights.tensors[0].device)
+
+
+@lists_options
+def recording_estimate(
+    parameters: Parameters,
+    num_steps: int,
+    estimator: str = "store",
+    *,
+    steps_per_epoch: int | None = None,
+    num_sketch: int | None = None,
+    sketch_seed: int = 0,
+    memory: int = DEFAULT_MEMORY,
+    directory: str | Path | None = None,
+) -> Estimate:
+    """What a recording of `num_steps` steps would cost; records a few steps to measure it. Raises InputError as the recorder."""
+    weights = Weights.of(parameters)
+    options = Options(estimator, num_steps, steps_per_epoch, memory, directory, num_sketch, sketch_seed).resolved(
+        weights
+    )
+    return Estimate(*room_for(options, weights, num_steps), seconds_per_step(options, weights))
 
 
 def make_estimator(options: Options, weights: Weights) -> Store | Epoch | Sketch:

@@ -29,5 +29,5 @@ def kept_path(estimator: Store | Sketch) -> KeptPath:
     """What the estimator kept, and θ as it is now as the last iterate."""
     estimator.keep()
     if isinstance(estimator, Store):
-        return KeptPath("store", estimator.iterates().numpy())
+        return KeptPath("store", estimator.iterates(estimator.num_steps).numpy())
     return KeptPath("sketch", *estimator.sketches())

@@ -8,7 +8,9 @@ from typing import Any
 import pandas as pd
 import torch
 
-from trajreg.errors import InputError
+from trajreg.errors import InputError, lists_options
+from trajreg.trajectory.callback import CallbackRecording
+from trajreg.trajectory.estimators import Options
 from trajreg.trajectory.recorder import TrajectoryRecorder
 from trajreg.trajectory.store import DEFAULT_MEMORY
 from trajreg.trajectory.trajectory import Trajectory
@@ -41,13 +43,15 @@ class RegularityCallback(Callback):
         num_steps: as there; by default the trainer's, where it knows.
 
     Attributes:
+        recorder: the one that records now, for `so_far()`.
         trajectory: the `Trajectory` once the training ended, None before.
-        table: its `regularity()`.
+        table: its `regularity()`; of a training that diverged, the steps before, with a warning.
 
     Raises:
         InputError: at the start of training, several optimisers or devices; else as `TrajectoryRecorder`.
     """
 
+    @lists_options
     def __init__(
         self,
         estimator: str = "store",
@@ -60,20 +64,25 @@ class RegularityCallback(Callback):
         directory: str | Path | None = None,
     ):
         super().__init__()
-        self._num_steps = num_steps
-        self._options: dict[str, Any] = {
-            "estimator": estimator,
-            "steps_per_epoch": steps_per_epoch,
-            "num_sketch": num_sketch,
-            "sketch_seed": sketch_seed,
-            "memory": memory,
-            "directory": directory,
-        }
-        self._recorder: TrajectoryRecorder | None = None
+        self._recording = CallbackRecording(
+            Options(estimator, num_steps, steps_per_epoch, memory, directory, num_sketch, sketch_seed)
+        )
         self._resumed: dict[str, Any] = {}
-        self._losses: list[torch.Tensor] = []
-        self.trajectory: Trajectory | None = None
-        self.table: pd.DataFrame | None = None
+
+    @property
+    def recorder(self) -> TrajectoryRecorder:
+        """The recorder of the training that runs."""
+        return self._recording.recorder
+
+    @property
+    def trajectory(self) -> Trajectory | None:
+        """Once the training ended."""
+        return self._recording.trajectory
+
+    @property
+    def table(self) -> pd.DataFrame | None:
+        """`trajectory.regularity()`."""
+        return self._recording.table
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Begin the recording: only now are the weights on their device and the optimisers there."""
@@ -81,47 +90,31 @@ class RegularityCallback(Callback):
             raise InputError(
                 f"RegularityCallback records one optimiser on one device, got {len(trainer.optimizers)} and {trainer.world_size}"
             )
-        steps, num_steps = trainer.estimated_stepping_batches, self._num_steps
-        if num_steps is None and 0 < steps < float("inf"):
-            num_steps = int(steps)
-        groups = trainer.optimizers[0].param_groups
-        self._recorder = TrajectoryRecorder(groups, num_steps=num_steps, **self._options)
-        if self._resumed:
-            self._recorder.load_state_dict(self._resumed)
-        self._resumed, self._losses = {}, []
+        steps = trainer.estimated_stepping_batches
+        self._recording.begin(trainer.optimizers[0], int(steps) if 0 < steps < float("inf") else None, self._resumed)
+        self._resumed = {}
 
     def on_before_backward(self, trainer: Any, pl_module: Any, loss: torch.Tensor) -> None:
         """Note the loss of a mini-batch, without the factor of a gradient scaler."""
         scaler = getattr(trainer.precision_plugin, "scaler", None)
-        self._losses.append(loss.detach() / (scaler.get_scale() if scaler is not None else 1))
+        self._recording.add_loss(loss.detach() / (scaler.get_scale() if scaler is not None else 1))
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: torch.optim.Optimizer) -> None:
-        """Record the step that follows: an update lasts until the next one is recorded, so the `with` need not contain it."""
-        with self._recording().step(
-            torch.stack(self._losses).sum(), lr=[group["lr"] for group in optimizer.param_groups]
-        ):
-            self._losses = []
+        """Record the step that follows."""
+        self._recording.log_step()
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """End the recording and compute the table."""
-        self.trajectory = self._recording().finish()
-        self._recorder, self.table = None, self.trajectory.regularity()
+        self._recording.end()
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Free what was kept."""
-        if self._recorder is not None:
-            self._recorder.close()
-            self._recorder = None
+        self._recording.drop()
 
     def state_dict(self) -> dict[str, Any]:
         """For checkpoints: the recording so far; empty when there is none."""
-        return self._recorder.state_dict() if self._recorder is not None else {}
+        return self.recorder.state_dict() if self._recording.running else {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """From a checkpoint: kept until the training starts."""
         self._resumed = state_dict
-
-    def _recording(self) -> TrajectoryRecorder:
-        if self._recorder is None:
-            raise InputError("RegularityCallback has no recording: it begins when Trainer.fit calls on_train_start")
-        return self._recorder

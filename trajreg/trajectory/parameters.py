@@ -7,9 +7,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from trajreg.errors import InputError
+from trajreg.errors import InputError, shown
 
-Parameters = nn.Module | Iterable[torch.Tensor] | Iterable[tuple[str, torch.Tensor]] | Iterable[dict[str, Any]]
+Parameters = (
+    nn.Module
+    | torch.optim.Optimizer
+    | Iterable[torch.Tensor]
+    | Iterable[tuple[str, torch.Tensor]]
+    | Iterable[dict[str, Any]]
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ class Weights:
         """Collect what is trainable now; a tensor that occurs twice (tied weights) counts once.
 
         Args:
-            parameters: a module, `model.parameters()`, `model.named_parameters()`, or an optimiser's `param_groups`.
+            parameters: a module, an optimiser, `model.parameters()`, `model.named_parameters()`, or an optimiser's `param_groups`.
 
         Raises:
             InputError: nothing trainable, not tensors, or several types or devices; one parameter of each is named.
@@ -112,8 +118,8 @@ def _owners(model: nn.Module) -> dict[int, tuple[nn.Module, str]]:
 def _groups(parameters: Parameters) -> list[list[tuple[str, torch.Tensor]]]:
     """(name, tensor) of everything that was given, a list a group."""
     if isinstance(parameters, torch.Tensor):
-        raise InputError("parameters is one tensor; give a list of tensors, a module or an optimiser's param_groups")
-    entries: list[Any] = list(parameters.named_parameters() if isinstance(parameters, nn.Module) else parameters)
+        raise InputError("parameters is one tensor; give a list of tensors, a module or an optimiser")
+    entries: list[Any] = list(_entries(parameters))
     if not any(isinstance(entry, dict) for entry in entries):
         return [_named(entries, "")]
     if not all(isinstance(entry, dict) and "params" in entry for entry in entries):
@@ -125,6 +131,16 @@ def _groups(parameters: Parameters) -> list[list[tuple[str, torch.Tensor]]]:
         )
         for g, group in enumerate(entries)
     ]
+
+
+def _entries(parameters: Any) -> Iterable[Any]:
+    if isinstance(parameters, nn.Module):
+        return parameters.named_parameters()
+    if isinstance(parameters, torch.optim.Optimizer):
+        return parameters.param_groups
+    if not isinstance(parameters, Iterable):
+        raise InputError(f"parameters is {shown(parameters)}; give a module, an optimiser or a list of tensors")
+    return parameters
 
 
 def _named(entries: Iterable[Any], prefix: str) -> list[tuple[str, torch.Tensor]]:

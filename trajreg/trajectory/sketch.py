@@ -12,6 +12,7 @@ from trajreg.trajectory.parameters import Weights
 from trajreg.trajectory.projection import Projection
 from trajreg.trajectory.recent import Recent
 from trajreg.trajectory.sketched import Sketched, estimate
+from trajreg.trajectory.way import Way, summed_exponent
 
 BLOCK_BYTES = 64 * 2**20  # sketches leave the device in blocks, so that the host waits once a block, not once a step
 
@@ -28,7 +29,7 @@ class Sketch:
     Parameter groups are sketched each for itself, by projections that are independent of each other.
 
     Beside the sketches it holds a block of iterates (at least two), an update, signs and a buffer on the parameters' device: 5 P
-    numbers, or 3 P and 16 MiB where that is more.
+    numbers, or 3 P and 16 MiB where that is more; and θ_0 in host memory.
 
     Args:
         weights: what θ is.
@@ -63,27 +64,40 @@ class Sketch:
         self._fresh: list[torch.Tensor] = []
         self._rows: list[torch.Tensor] = []
         self._update_sq: list[torch.Tensor] = []
-        self._boundaries = Boundaries(weights.sizes, steps_per_epoch)
+        self._boundaries, self._start = Boundaries(weights.sizes, steps_per_epoch), torch.empty(0)
 
     def keep(self) -> None:
-        """Keep the current iterate until its update is projected, and as a snapshot where an epoch begins."""
+        """Keep the current iterate until its update is projected, and as a snapshot where an epoch begins; θ_0 in host memory."""
         self._recent.keep()
         self._boundaries.keep(self._recent.last)
+        if not len(self._start):
+            self._start = self._recent.last.to("cpu", copy=True)
 
-    def finish(self) -> Distances:
-        """Keep θ_T and reduce backwards from it, in float64: per-step lengths, inner products and their standard errors."""
-        self.keep()
+    def distances(self, num_steps: int) -> Distances:
+        """Reduce backwards from θ_T with T = `num_steps`, in float64: per-step lengths, inner products and their standard errors.
+
+        Where T is neither the last step nor a multiple of an epoch's, θ_T is not known, and nothing is exact but the lengths.
+        """
         self._recent.flush()
         self._move_rows()
-        update_sq = torch.stack(self._update_sq).cpu()
-        boundary_sq = self._boundaries.distances(self._recent.last) if self._every else None
+        update_sq = torch.stack(self._update_sq[:num_steps]).cpu()
+        every, boundary_sq = None, None
+        if self._boundaries.tells(num_steps):
+            every, boundary_sq = self._every, self._boundaries.distances(num_steps, self._recent.last)
         groups, start = [], 0
         for group, (width, projection) in enumerate(zip(self._widths, self._projections, strict=True)):
-            rows = [row[start : start + width] for row in self._rows]
+            rows = [row[start : start + width] for row in self._rows[:num_steps]]
             edges = None if boundary_sq is None else boundary_sq[:, group]
-            groups.append(estimate(rows, update_sq[:, group], projection.collision, edges, self._every))
+            groups.append(estimate(rows, update_sq[:, group], projection.collision, edges, every))
             start += width
         return _together(groups, update_sq.numpy())
+
+    def way(self, first: int) -> Way:
+        """What is known of the way by now; the structure from sketches, whose squared lengths are right on average."""
+        self._recent.flush()
+        self._move_rows()
+        ends = self._start, self._recent.last
+        return Way.of(self._update_sq[first:], ends, self._sizes, summed_exponent(self._rows[first:]))
 
     def sketches(self) -> tuple[np.ndarray, float]:
         """(T, k) the sketches of all updates between the iterates kept, and the projection's factor c; of one parameter group."""
@@ -102,6 +116,7 @@ class Sketch:
             "update_sq": [value.cpu() for value in self._update_sq],
             "snapshots": list(self._boundaries.snapshots),
             "latest": latest,
+            "start": self._start,
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -110,6 +125,7 @@ class Sketch:
         self._rows = list(state["rows"])
         self._update_sq = [value.to(self._device) for value in state["update_sq"]]
         self._recent.load_state(state["latest"])
+        self._start = state["start"]
 
     def close(self) -> None:
         """Free the sketches and snapshots."""

@@ -37,6 +37,21 @@ def float64(losses: Sequence[torch.Tensor]) -> np.ndarray:
     return values
 
 
+def known_rates(lr: Rates | None, optimizer: torch.optim.Optimizer | None, step: int) -> Rates:
+    """`lr`, or else the optimiser's: read at each step, for `load_state_dict` puts other groups into it.
+
+    Raises InputError where there is neither.
+    """
+    if lr is not None:
+        return lr
+    if optimizer is None:
+        raise InputError(
+            f"step {step}: lr is missing; give lr=optimizer.param_groups[0]['lr'], "
+            "or make the recorder of the optimiser: TrajectoryRecorder(optimizer)"
+        )
+    return [group["lr"] for group in optimizer.param_groups]
+
+
 def rates_of(lr: Any, num_groups: int, step: int) -> list[float]:
     """One learning rate a group. Raises InputError for what is no number and no list of one a group."""
     value = _plain(lr)

@@ -13,6 +13,7 @@ from trajreg.errors import InputError
 from trajreg.trajectory.distances import Distances, step_terms
 from trajreg.trajectory.flat import Flat
 from trajreg.trajectory.parameters import Weights
+from trajreg.trajectory.way import Way, apart_sq, sampled_exponent
 
 BLOCK_BYTES = 64 * 2**20
 DEFAULT_MEMORY = 512 * 2**20  # a worker stays under 2 GiB: beyond this, iterates go to memory-mapped files
@@ -53,24 +54,34 @@ class Store:
         """Keep the current iterate as the next row."""
         self._flat.into(self._next_row())
 
-    def finish(self) -> Distances:
-        """Keep θ_T and reduce: ‖θ_t − θ_T‖², ‖θ_t − θ_{t+1}‖² and their inner product, in float64 on θ's device."""
-        self.keep()
+    def distances(self, num_steps: int) -> Distances:
+        """‖θ_t − θ_T‖², ‖θ_t − θ_{t+1}‖² and their inner product with T = `num_steps`, in float64 on θ's device."""
         device, sizes = self._device, self._sizes
-        end = self._row(self._count - 1).to(device, torch.float64, copy=True)
+        end = self._row(num_steps).to(device, torch.float64, copy=True)
         groups = (len(sizes),) if len(sizes) > 1 else ()
-        squares, updates, inner = (np.zeros((self._count - last, *groups)) for last in (0, 1, 1))
+        squares, updates, inner = (np.zeros((num_steps + more, *groups)) for more in (1, 0, 0))
         offset, following, update = torch.empty_like(end), torch.zeros_like(end), torch.empty_like(end)
-        for t in range(self._count - 2, -1, -1):
+        for t in range(num_steps - 1, -1, -1):
             # a difference of two float32 numbers is exact in float64 unless they are 2^29 apart
             torch.sub(self._row(t).to(device), end, out=offset)
             squares[t], updates[t], inner[t] = step_terms(offset, following, update, sizes).cpu().numpy()
             offset, following = following, offset
         return Distances(squares, updates, inner)
 
-    def iterates(self) -> torch.Tensor:
-        """(T+1, P) all iterates that were kept, until `close`."""
-        return torch.stack([self._row(t) for t in range(self._count)])
+    @property
+    def num_steps(self) -> int:
+        """Between the iterates that are kept."""
+        return self._count - 1
+
+    def iterates(self, num_steps: int) -> torch.Tensor:
+        """(T+1, P) the iterates up to θ_T with T = `num_steps`, until `close`."""
+        return torch.stack([self._row(t) for t in range(num_steps + 1)])
+
+    def way(self, first: int) -> Way:
+        """What is known of the way by now."""
+        update_sq = [apart_sq(self._row(t), self._row(t + 1), self._sizes) for t in range(first, self.num_steps)]
+        exponent = sampled_exponent(lambda t: self._row(first + t), self.num_steps - first)
+        return Way.of(update_sq, (self._row(0), self._row(self.num_steps)), self._sizes, exponent)
 
     def state(self) -> dict[str, Any]:
         """All iterates so far, as blocks of rows: t·P numbers, of which only the last block is copied."""

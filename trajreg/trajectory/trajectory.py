@@ -1,5 +1,6 @@
 """A finished recording and its table."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,13 +10,14 @@ import torch
 from trajreg.errors import InputError
 from trajreg.metrics.directedness import directedness
 from trajreg.metrics.regularity import constant_rows, lr_shares, mean_lr, regularity
+from trajreg.metrics.summary import summary
 from trajreg.trajectory.distances import Distances
 
 # what an epoch as one long step does not tell
 _OF_STEPS = ("update_norm", "cosine", "forward_cosine", "cosine_walk", "update_scaled")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trajectory:
     """A finished recording: what an estimator knows of θ_0 … θ_T, with the loss and learning rate of each step.
 
@@ -30,6 +32,17 @@ class Trajectory:
     iterates: torch.Tensor | None = None
     group_sizes: tuple[int, ...] | None = None
     estimator: str = "store"
+
+    def __repr__(self) -> str:
+        lines = [
+            f"Trajectory of {len(self.loss)} steps, estimator {self.estimator}: loss {self.loss[0]:.4g} → {self.loss[-1]:.4g}",
+            "regularity() is its table; trajreg.summary(table) and trajreg.plot(table) show it",
+        ]
+        with suppress(InputError):  # rates of groups that change their ratios, where only ends of epochs are known
+            whole = summary(self.regularity()).loc["whole"]
+            told = f"γ {whole['gamma']:.4g} = D {whole['directedness']:.4g} · γ of a walk {whole['gamma_walk']:.4g}"
+            lines.insert(1, f"{told} (ℓ* = 0), ‖θ_0 − θ_T‖ {whole['distance']:.4g}")
+        return "\n".join(lines)
 
     def regularity(self, optimal_loss: float | np.ndarray = 0.0) -> pd.DataFrame:
         """γ and its companions, the columns of `trajreg.regularity`: one row a step with `store`, one row an epoch with `epoch`.
