@@ -33,7 +33,7 @@ def test_own_training_loop_runs(parameters, tmp_path, monkeypatch):
     )
     cells = json.loads((tmp_path / "out.ipynb").read_text(encoding="utf-8"))["cells"]
     outputs = json.dumps([cell["outputs"] for cell in cells if cell["cell_type"] == "code"])
-    for expected in ("bytes_needed", "gamma_excess", "distance_scaled", "image/png", "TheoremBound"):
+    for expected in ("bytes_needed", "structure_exponent", "forward cosine", "image/png", "TheoremBound"):
         assert expected in outputs
     told = next(line for line in json.loads(outputs)[-1][0]["text"] if line.startswith("Σ"))
     _, first, second = told.replace(" and half the squared distance", "").split(" = ")

@@ -1,5 +1,6 @@
 """The README does what it says: its Python runs, its commands run, its links lead somewhere."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -21,12 +22,14 @@ def blocks(language):
 COMMANDS = [line.partition("#")[0].strip() for block in blocks("bash") for line in block.splitlines() if line.strip()]
 
 
-def test_the_loop_runs_as_written():
+def test_the_loop_runs_as_written(tmp_path):
     (code,) = blocks("python")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    env = os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "gamma_walk" in done.stdout
+    assert "γ walk" in done.stdout
     assert "TheoremBound" in done.stdout
+    assert (tmp_path / "gamma.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command not in IN_CI])
