@@ -3,6 +3,7 @@
 - `regularity`, `theorem_bound`, `TheoremBound`: γ and its companions from distances and losses; the bound of Theorem 1
 - `directedness`: D, what the direction of a stretch of steps adds to their length
 - `TrajectoryRecorder`: measure them in any PyTorch training loop
+- `from_checkpoints`: γ between the checkpoints of a training that is over
 - `sharpness`, `Eigenvalues`: the largest eigenvalues of the Hessian of a net's loss
 - `__version__`: of the installed package; "0+unknown" where it is not installed but read from its folder
 """
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from trajreg.metrics.directedness import directedness
     from trajreg.metrics.regularity import TheoremBound, regularity, theorem_bound
     from trajreg.metrics.sharpness import Eigenvalues, sharpness
+    from trajreg.trajectory.checkpoints import from_checkpoints
     from trajreg.trajectory.recorder import TrajectoryRecorder
 
     __version__: str
@@ -24,6 +26,7 @@ _HOME = {
     "TheoremBound": "trajreg.metrics.regularity",
     "TrajectoryRecorder": "trajreg.trajectory.recorder",
     "directedness": "trajreg.metrics.directedness",
+    "from_checkpoints": "trajreg.trajectory.checkpoints",
     "regularity": "trajreg.metrics.regularity",
     "sharpness": "trajreg.metrics.sharpness",
     "theorem_bound": "trajreg.metrics.regularity",
@@ -34,6 +37,7 @@ __all__ = [
     "TheoremBound",
     "TrajectoryRecorder",
     "directedness",
+    "from_checkpoints",
     "regularity",
     "sharpness",
     "theorem_bound",
