@@ -7,7 +7,7 @@ saved on its way, and `TrajectoryRecorder` (estimator `epoch`) watches. Prints Î
 difference and the size of a file; then for as many larger files the seconds and the peak memory of `trajreg.from_checkpoints` in a process
 of its own, above what it had before.
 
-Found on a shared two-core CPU, 400,512 weights: largest relative difference 2e-13 (rounding). Seven files of 200 MiB: read in 3 s, the peak of
+Found on a shared two-core CPU, 400,512 weights: largest relative difference 2e-13 (rounding). Seven files of 200 MiB: 3 s, the peak of
 resident memory grew by 145 MiB, pages of mapped files included; in the format of before PyTorch 1.6, which cannot be mapped, by two files.
 """
 
