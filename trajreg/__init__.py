@@ -4,6 +4,7 @@ Measuring a training:
 
 - `TrajectoryRecorder`: γ and its companions in any PyTorch training loop
 - `regularity`, `theorem_bound`, `TheoremBound`: the same from distances and losses; the bound of Theorem 1
+- `from_checkpoints`: γ between the checkpoints of a training that is over
 - `sharpness`, `Eigenvalues`: the largest eigenvalues of the Hessian of a net's loss
 
 Reading a table of steps:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from trajreg.metrics.shuffled import shuffled_updates
     from trajreg.metrics.summary import summary
     from trajreg.plots.plot import plot
+    from trajreg.trajectory.checkpoints import from_checkpoints
     from trajreg.trajectory.export import export
     from trajreg.trajectory.recorder import TrajectoryRecorder
 
@@ -42,6 +44,7 @@ _HOME = {
     "directedness": "trajreg.metrics.directedness",
     "export": "trajreg.trajectory.export",
     "factors": "trajreg.metrics.factors",
+    "from_checkpoints": "trajreg.trajectory.checkpoints",
     "over_stretches": "trajreg.metrics.aggregate",
     "plot": "trajreg.plots.plot",
     "regularity": "trajreg.metrics.regularity",
@@ -58,6 +61,7 @@ __all__ = [
     "directedness",
     "export",
     "factors",
+    "from_checkpoints",
     "over_stretches",
     "plot",
     "regularity",

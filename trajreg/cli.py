@@ -1,10 +1,11 @@
-"""The command line: `python -m trajreg COMMAND --profile … --figures …`. Exit status 0 only when all is well."""
+"""The command line: `python -m trajreg COMMAND …`. Exit status 0 only when all is well."""
 
 import argparse
 import os
 import sys
 from pathlib import Path
 
+from trajreg import gamma_command
 from trajreg.data.download import OFFICIAL, OFFLINE
 from trajreg.data.sources import FOLDER
 from trajreg.errors import InputError
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     if getattr(options, "offline", False):
         os.environ[OFFLINE] = "1"  # workers and notebooks have it from here
     try:
-        well = {"new": _new, "fetch": _fetch}.get(options.command, _go)(project_folder(Path.cwd()), options)
+        well = _run(options)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -48,6 +49,12 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return 2
     return 0 if well else 1
+
+
+def _run(options: argparse.Namespace) -> bool:
+    if options.command == gamma_command.NAME:  # which works anywhere
+        return gamma_command.run(options)
+    return {"new": _new, "fetch": _fetch}.get(options.command, _go)(project_folder(Path.cwd()), options)
 
 
 def _go(top: Path, options: argparse.Namespace) -> bool:
@@ -117,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("what", choices=THINGS)
     command.add_argument("name", help="fig17, conv_net …")
     command.add_argument("--like", metavar="FIG", help="the figure that a new figure is begun from (default: fig02)")
+    gamma_command.add_to(commands)
     return parser
 
 

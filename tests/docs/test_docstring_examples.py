@@ -13,6 +13,8 @@ EXAMPLES = (
     "trajreg.metrics.regularity",
     "trajreg.metrics.sharpness",
     "trajreg.metrics.shuffled",
+    "trajreg.trajectory.checkpoint_order",
+    "trajreg.trajectory.checkpoints",
     "trajreg.trajectory.recorder",
 )
 
@@ -24,6 +26,6 @@ def test_examples_run(module):
     assert not failed
 
 
-@pytest.mark.parametrize("name", ["TrajectoryRecorder", "regularity", "sharpness", "theorem_bound"])
+@pytest.mark.parametrize("name", ["TrajectoryRecorder", "from_checkpoints", "regularity", "sharpness", "theorem_bound"])
 def test_public_names_have_an_example(name):
     assert ">>>" in getattr(trajreg, name).__doc__

@@ -33,6 +33,7 @@ def over_stretches(steps: pd.DataFrame, stretch: np.ndarray) -> pd.DataFrame:
     over all steps, which estimator `epoch` and `metrics.partial` give. Where all gaps are positive the two agree.
     Where groups have learning rates of their own, lr is their mean over weights, and the ratio of sums follows from the distances at
     the ends of the stretch (Identity B) as long as the groups' rates keep their ratios over it; else it is only a mean.
+    A row of `trajreg.from_checkpoints` weighs as its `num_steps` steps do; quantiles, medians and fractions are of rows there.
 
     Over both steps of the path 2, 1, 0, γ is 2² / (2 · 0.5 · (2 + 0.5)):
 
@@ -43,8 +44,8 @@ def over_stretches(steps: pd.DataFrame, stretch: np.ndarray) -> pd.DataFrame:
        gamma  directedness  gamma_walk  cosine
     1    1.6           2.0         0.8     1.0
     """
-    counts = steps.get("num_steps", 1)
-    weight = (steps["lr"] * steps["gap"] * counts).where(steps["gamma"].notna())
+    num_steps = steps.get("num_steps", 1)
+    weight = (steps["lr"] * steps["gap"] * num_steps).where(steps["gamma"].notna())
     weighted = steps[list(_SUMS)].mul(weight, axis=0)
     groups = weighted.groupby(stretch)
     result = groups.sum(min_count=1).div(weight.groupby(stretch).sum(min_count=1), axis=0)
@@ -64,11 +65,10 @@ def over_stretches(steps: pd.DataFrame, stretch: np.ndarray) -> pd.DataFrame:
 
 
 def _mean_lr(steps: pd.DataFrame, stretch: np.ndarray) -> pd.Series:
-    """Over the steps of each stretch."""
+    """The mean over the steps of each stretch, of which a row may stand for several."""
     if "num_steps" not in steps:
         return steps["lr"].groupby(stretch).mean()
-    total, count = (one.groupby(stretch).sum() for one in (steps["lr"] * steps["num_steps"], steps["num_steps"]))
-    return total / count
+    return (steps["lr"] * steps["num_steps"]).groupby(stretch).sum() / steps["num_steps"].groupby(stretch).sum()
 
 
 def _obeys(steps: pd.DataFrame, stretch: np.ndarray) -> pd.Series:
@@ -81,9 +81,9 @@ def _obeys(steps: pd.DataFrame, stretch: np.ndarray) -> pd.Series:
 def phase_of(steps: pd.DataFrame, num_steps: int | None = None) -> np.ndarray:
     """For each row "early", within the first fifth of the T steps (EARLY_FRACTION, at least one step), or "late".
 
-    `num_steps` is T; by default the last row's step is taken for the last of the trajectory.
+    `num_steps` is T; by default the last row's step is taken for the last of the trajectory, or its `num_steps` steps for the last ones.
     """
-    num_steps = num_steps or int(steps["step"].iloc[-1]) + 1
+    num_steps = num_steps or int((steps["step"] + steps.get("num_steps", 1)).iloc[-1])
     return np.where(steps["step"] < max(1, int(num_steps * EARLY_FRACTION)), "early", "late")
 
 
@@ -96,7 +96,8 @@ def summarise(steps: pd.DataFrame, num_steps: int | None = None) -> dict[str, fl
     above 0): every step counts once, steps without a γ not at all. gamma itself is gap-weighted; over the whole run it is
     d_0² / (2 Σ η gap), where all gaps are positive, and knows nothing of that distribution.
 
-    `num_steps` is T where a row of `steps` is an epoch. Where only some steps have a row, `metrics.partial` has the numbers.
+    `num_steps` is T where a row of `steps` is an epoch; rows of `trajreg.from_checkpoints` tell it. Where only some steps have a row,
+    `metrics.partial` has the numbers.
 
     >>> import trajreg
     >>> from trajreg.metrics.aggregate import summarise

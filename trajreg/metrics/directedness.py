@@ -28,7 +28,8 @@ def directedness(table: pd.DataFrame) -> float:
     - **Learning rate 0**: a step at rest counts as 0. NaN where it moved the weights, since the table does not say how far, and
       where it is the last row, unless that is at θ_T: the row does not say where it leads.
     - **Rows of epochs** (estimator `epoch`): D = γ / γ^walk of the row, and over several rows a ratio of sums, which takes epochs to be
-      of the same length unless there is a column `num_steps`; NaN where a row's gap is not positive.
+      of the same length; NaN where a row's gap is not positive. Rows of `trajreg.from_checkpoints` may be of any length; NaN unless it was
+      given `update_sq`.
 
     Args:
         table: (rows, …) a contiguous stretch of the rows of `trajreg.regularity`, or of a recording's.
@@ -91,13 +92,13 @@ def _terms(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _refuse_gaps(table: pd.DataFrame) -> None:
-    """ValueError unless each row is the next step, or `num_steps` on; rows of epochs are as far apart as the first two."""
+    """ValueError unless each row is the next step; rows of epochs are as far apart as the first two, of stretches as `num_steps` says."""
     steps = table["step"].to_numpy()
     apart = np.diff(steps)
     if not len(apart):
         return
-    expected = max(1, apart[0]) if table["update_norm"].isna().all() else 1
-    expected = table["num_steps"].to_numpy()[:-1] if "num_steps" in table else expected
+    of_epochs = max(1, apart[0]) if table["update_norm"].isna().all() else 1
+    expected = table["num_steps"].to_numpy()[:-1] if "num_steps" in table else of_epochs
     if (apart != expected).any():
         first = int(np.argmax(apart != expected))
         raise ValueError(

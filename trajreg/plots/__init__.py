@@ -6,6 +6,7 @@
 - `decomposition_bars`: what the ratios of γ are made of, as bars
 - `null_panels`: γ against its nulls
 - `response`: numbers of whole runs against the learning rate
+- `checkpoints`: loss, γ and distance between the checkpoints of a training
 - `overview`: all comparisons of a report in one picture
 - `plane`: trajectories in a plane
 """

@@ -84,15 +84,20 @@ def technique_colours() -> dict[str, Colour]:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write the figure as PNG and SVG beside `path` (without suffix), each in one piece; no dates inside.
+    """Write the figure as PNG and SVG beside `path` (without suffix), each in one piece."""
+    for suffix in FORMATS:
+        save_picture(figure, path.with_suffix(suffix))
+
+
+def save_picture(figure: Figure, path: Path) -> None:
+    """Write the figure in one piece, in that of FORMATS which the suffix says; no dates inside.
 
     The PNG has the NUM_SHADES colours that stand for all best: a third of the bytes, and no eye sees it.
     """
-    for suffix in FORMATS:
-        metadata, drawn = {"Date": None} if suffix == ".svg" else {"Software": None}, BytesIO()
-        figure.savefig(drawn, format=suffix[1:], bbox_inches="tight", facecolor="white", metadata=metadata)
-        content = _with_palette(drawn) if suffix == ".png" else drawn.getvalue()
-        write_bytes(path.with_suffix(suffix), content)
+    suffix, drawn = path.suffix, BytesIO()
+    metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
+    figure.savefig(drawn, format=suffix[1:], bbox_inches="tight", facecolor="white", metadata=metadata)
+    write_bytes(path, _with_palette(drawn) if suffix == ".png" else drawn.getvalue())
 
 
 def _with_palette(png: BytesIO) -> bytes:

@@ -10,11 +10,9 @@ import torch
 from trajreg.errors import InputError
 from trajreg.metrics.directedness import directedness
 from trajreg.metrics.regularity import constant_rows, lr_shares, mean_lr, regularity
+from trajreg.metrics.stretches import as_long_steps
 from trajreg.metrics.summary import summary
 from trajreg.trajectory.distances import Distances
-
-# what an epoch as one long step does not tell
-_OF_STEPS = ("update_norm", "cosine", "forward_cosine", "cosine_walk", "update_scaled")
 
 
 @dataclass(frozen=True, repr=False)
@@ -144,18 +142,16 @@ class Trajectory:
         weight = mean_lr(self.lr, self.group_sizes)
         total = np.add.reduceat(weight, starts)
         optimal_loss = np.broadcast_to(optimal_loss, self.loss.shape)
-        # an epoch as one long step of `regularity`: Σ‖θ_t − θ_{t+1}‖² makes the walk, d_a² − d_b² the rest
-        table = regularity(
+        return as_long_steps(
+            first=starts,
             distance_sq=self.distances.distance_sq,
             update_sq=np.add.reduceat(self.distances.update_sq, starts),
             loss=np.add.reduceat(weight * self.loss, starts) / total,
-            lr=np.add.reduceat(self.lr, starts),
+            lr=total / np.diff([*starts, len(self.loss)]),
+            total_lr=np.add.reduceat(self.lr, starts),
             optimal_loss=np.add.reduceat(weight * optimal_loss, starts) / total,
             group_sizes=self.group_sizes,
         )
-        lr = total / np.diff([*starts, len(self.loss)])
-        unknown = {name: np.nan for name in _OF_STEPS if name in table}
-        return table.assign(step=starts, lr=lr, rate=lr * table["gamma"], **unknown)
 
     def _refuse_varying_ratios(self, starts: np.ndarray) -> None:
         shares = lr_shares(self.lr, self.group_sizes)
