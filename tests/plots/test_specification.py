@@ -87,6 +87,17 @@ def test_labels_do_not_overlap():
     assert all(above.y0 >= below.y1 for above, below in itertools.pairwise(boxes))
 
 
+@pytest.mark.parametrize("largest", [2.5, 6.0, 9.0, 40.0, 1e4])
+def test_however_far_effects_are_apart_two_ticks_have_numbers(largest):
+    figure = drawn({"Adam": [0.5] * 3, "double": [largest] * 3})
+    figure.canvas.draw()
+    curve, _ = axes(figure)
+    bottom, top = curve.get_ylim()
+    shown = [one.get_text() for one in curve.get_yticklabels() if bottom <= one.get_position()[1] <= top]
+    assert len(shown) == len(set(shown)) >= 2
+    assert "×1" in shown
+
+
 def test_nothing_comparable_is_drawn_as_such():
     names = [one.settings["universe"] for one in made().variants]
     curve, _ = axes(drawn(dict.fromkeys(names)))

@@ -5,7 +5,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from PIL import Image
 
-from trajreg.plots.style import NUM_SHADES, colours_of, save_figure, technique_colours
+from trajreg.plots.style import NUM_SHADES, colours_of, number_log_axis, save_figure, technique_colours
 from trajreg.studies.names import Name
 from trajreg.studies.techniques import TECHNIQUES
 
@@ -48,6 +48,15 @@ def test_every_technique_has_a_colour_of_its_own():
     colours = technique_colours()
     assert list(colours) == list(TECHNIQUES)
     assert len(set(colours.values())) == len(TECHNIQUES)
+
+
+@pytest.mark.parametrize("ends", [(0.9, 1.1), (1.05, 1.9), (3, 4), (0.3, 0.45), (0.5, 4), (0.2, 19)])
+def test_a_logarithmic_axis_has_two_numbers_at_least(ends):
+    axis = Figure().subplots()
+    axis.set(yscale="log", ylim=ends)
+    number_log_axis(axis.yaxis)
+    shown = [tick for tick in axis.yaxis.get_majorticklocs() if ends[0] <= tick <= ends[1]]
+    assert 2 <= len(shown) <= 10
 
 
 def test_a_png_has_a_palette_in_which_lines_keep_their_colours(tmp_path):

@@ -1,10 +1,12 @@
 """How firm a verdict is, as products: what is told follows from the shares, and all of it is saved."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+from figures import contrast
 from multiverses import made, runs_of
 
 from trajreg.products.specification import firmness, specification_curve
@@ -37,6 +39,23 @@ def test_the_sentences_count_what_holds_throughout_and_which_choice_changes_it()
     )
     # three measures; half the learning rate is not comparable, and only γ is another under Adam
     assert "in so many cases: optimiser in 1 of 3, learning rate in 0 of 6." in said
+
+
+def test_optimisers_are_counted_only_by_the_measures_that_fit_them():
+    key = "optimizer.weight_decay"
+    decay = made(question={"contrasts": {"decay": contrast({key: 0.01}, {key: 0.0})}}, vary={key: [0.01, 0.0]})
+    other = replace(decay, id="fig10")
+    over = SimpleNamespace(sources=(FIGURE, other))
+    said = firmness(over, RUNS | {"fig10": runs_of(other, {"half": [0.5] * 3})}).caption
+    assert "judged: 0 of 1 by γ, 0 of 1 by γ with ℓ* at the end, 2 of 2 by speed." in said
+    assert (
+        "in so many cases: optimiser in 1 of 4, learning rate in 0 of 9." in said
+    )  # not γ of the other at half the rate
+    assert (
+        "Left out of these counts: comparisons of optimisers by γ or γ with ℓ* at the end, since their γ depends on how they scale "
+        "their updates." in said
+    )
+    assert "Left out" not in firmness(OVER, RUNS).caption
 
 
 def test_a_figure_of_curves_has_a_panel_a_measure_and_says_what_changes_a_verdict(tmp_path):

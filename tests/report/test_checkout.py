@@ -64,6 +64,10 @@ def test_the_front_page_says_where_verdicts_differ(around):
     assert 'href="../../cifar_cpu/v2/pages/fig04.html"' in section
     assert "differs between profiles" in index
     assert 'data-verdict="replicated|reversed|differs"' in section
+    others = index[index.index('<h2 id="comparisons">') :]
+    assert (
+        others.count('data-verdict="replicated|differs"') == 2
+    )  # the comparison and the claim; the card is found by its claims
 
 
 def test_without_another_profile_nothing_is_said_of_any(around):

@@ -63,6 +63,7 @@ def test_a_row_says_what_was_chosen_and_how_far_the_seeds_are_apart():
     assert (row["choice: learning rate"], row["choice: optimiser"], row["kind"]) == ("half", "SGD", "one at a time")
     assert row[["effect", "low", "high"]].tolist() == pytest.approx([4, 2, 8])
     assert (row["comparison"], row["where"], row["seeds"]) == ("batch norm against no batch norm", "", 3)
+    assert row["varied"] == "model.norm"
 
 
 def test_both_values_of_the_least_loss_are_judged():

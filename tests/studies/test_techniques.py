@@ -4,7 +4,7 @@ import pytest
 from figures import contrast, figure
 
 from trajreg.studies.claims import differing
-from trajreg.studies.techniques import OTHER, technique
+from trajreg.studies.techniques import OPTIMIZER, OTHER, TECHNIQUES, technique, unfit
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,16 @@ def test_named_variants_differ_in_the_keys_of_their_definitions():
         variants=variants,
     )
     assert {tuple(differing(made, claim)) for claim in made.claims} == {("optimizer",)}
+
+
+@pytest.mark.parametrize("metric", ["gamma", "gamma_endpoint", "directedness", "forward_cosine"])
+def test_what_scale_or_momentum_decides_says_nothing_of_optimisers_alone(metric):
+    assert [name for name in TECHNIQUES if unfit(metric, name)] == [OPTIMIZER]
+
+
+@pytest.mark.parametrize("metric", ["rate", "steps_to_loss", "final_train_loss"])
+def test_optimisers_are_compared_by_rate_speed_and_loss(metric):
+    assert not unfit(metric, OPTIMIZER)
 
 
 def test_a_grid_s_key_is_the_contrast_s():

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
-from trajreg.plots.style import set_padding, use_style
+from trajreg.plots.style import log_locator, set_padding, use_style
 from trajreg.studies.multiverse import CHOICE, HOLDS, NOT_COMPARABLE, REVERSED, UNDECIDED
 from trajreg.studies.numbers import number
 
@@ -29,7 +29,8 @@ HEAD, CURVE, ROW = (
     0.18,
 )  # heights in inches: the name of a comparison, a curve with its title, a row of the matrix
 PANEL, NAMES, FRAME = 2.7, 1.2, 0.6  # widths of a panel and of the names, height of the legend
-FEW_DECADES = 1.2  # up to which a logarithmic axis has numbers within its decades
+MULTIPLES = {1.2: (1.0, 1.5, 2.0, 3.0, 5.0), 2.0: (1.0, 2.0, 5.0), math.inf: (1.0,)}
+"""Decades of a logarithmic axis, at most → what powers of ten its ticks are multiplied by."""
 
 
 def specification_curves(
@@ -132,8 +133,8 @@ def _limits(axis: Axes, known: pd.DataFrame, ratio: bool) -> tuple[float, float]
     if band:
         axis.axhspan(min(band), max(band), color="0.92", linewidth=0, zorder=0)
     if ratio:
-        subs = (1.0, 1.5, 2.0, 3.0, 5.0) if ends[1] - ends[0] < FEW_DECADES else (1.0,)
-        axis.yaxis.set_major_locator(LogLocator(subs=subs, numticks=6))
+        subs = next(subs for decades, subs in MULTIPLES.items() if ends[1] - ends[0] <= decades)
+        axis.yaxis.set_major_locator(log_locator(bottom, top, subs))
         axis.yaxis.set_minor_locator(NullLocator())
     else:
         axis.yaxis.set_major_locator(MaxNLocator(5))

@@ -1,6 +1,6 @@
 """The look of every figure, and saving it so that the same numbers give the same bytes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
 from zlib import crc32
@@ -10,7 +10,7 @@ import seaborn as sns
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import Locator, LogLocator, MaxNLocator, NullFormatter
 from PIL import Image
 
 from trajreg.files import write_bytes
@@ -72,9 +72,16 @@ def number_log_axis(axis: Axis) -> None:
     """Plain numbers 1, 2, 5 where a logarithmic axis spans few decades; powers of ten where it spans more."""
     low, high = sorted(axis.get_view_interval())
     if high / low < FEW_DECADES:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_locator(log_locator(low, high, (1, 2, 5)))
         axis.set_major_formatter(lambda value, _: f"{value:g}" if value >= 1e-3 else number(value))
     axis.set_minor_formatter(NullFormatter())
+
+
+def log_locator(low: float, high: float, subs: Sequence[float]) -> Locator:
+    """Ticks at these multiples of powers of ten; evenly spaced ones where fewer than two of those lie between the ends of the axis."""
+    wanted = LogLocator(subs=subs, numticks=6)
+    shown = [tick for tick in wanted.tick_values(low, high) if low <= tick <= high]
+    return wanted if len(shown) > 1 else MaxNLocator(4)
 
 
 def technique_colours() -> dict[str, Colour]:

@@ -11,6 +11,7 @@ from trajreg.studies.figure import Figure
 from trajreg.studies.multiverse import HOLDS, NOT_COMPARABLE, REVERSED, UNDECIDED
 from trajreg.studies.product import Headline, Product
 from trajreg.studies.run import Run
+from trajreg.studies.techniques import OPTIMIZER, unfit
 
 MEASURES = {
     "rate": "ηγ",
@@ -54,12 +55,12 @@ def specification_curve(figure: Figure, runs: list[Run]) -> Product:
 
 
 def firmness(figure: Figure, source_runs: Mapping[str, list[Run]]) -> Product:
-    """Under which share of choices the claims of a figure's sources hold (`studies.multiverse.shares`), and two sentences of it."""
+    """Under which share of choices the claims of a figure's sources hold (`studies.multiverse.shares`), and what they come to in words."""
     table = pd.concat([studies.multiverse(one, source_runs[one.id]) for one in figure.sources], ignore_index=True)
-    shares = studies.shares(table)
+    shares, fit = studies.shares(table), table[studies.is_fit(table)]
     return Product(
         title="How firm is a verdict?",
-        caption=f"{sentences(shares, studies.flips(table))} {SHARES}",
+        caption=f"{sentences(shares, studies.flips(fit))} {SHARES}",
         table=shares,
         shown=_shown(shares),
         headline=Headline(_headline(shares), SHARES),
@@ -67,10 +68,12 @@ def firmness(figure: Figure, source_runs: Mapping[str, list[Run]]) -> Product:
 
 
 def sentences(shares: pd.DataFrame, flips: pd.DataFrame) -> str:
-    """Two sentences: by each measure how many comparisons the choices leave as they are, and which choice changes most verdicts."""
-    firm = []
-    for name, title in _measures(shares).items():
-        rows = shares[shares["measure"] == name]
+    """By each measure how many comparisons the choices leave as they are, and which choice changes most verdicts; optimisers are counted
+    only by the measures that fit them (`techniques.unfit`), and so should they be in `flips`.
+    """
+    is_fit, firm = studies.is_fit(shares), []
+    for name, title in _measures(shares[is_fit]).items():
+        rows = shares[is_fit & (shares["measure"] == name)]
         known = rows[(_comparable(rows, "alone") + _comparable(rows, "sampled")) > 0]
         always = known[f"alone_{HOLDS}"] + known[f"sampled_{HOLDS}"]
         whole = int((always == _comparable(known, "alone") + _comparable(known, "sampled")).sum())
@@ -78,7 +81,18 @@ def sentences(shares: pd.DataFrame, flips: pd.DataFrame) -> str:
     changed = [f"{row.factor} in {row.flips} of {row.of}" for row in flips.itertuples()]
     first = f"So many comparisons hold under every choice that can be judged: {', '.join(firm)}."
     second = f"A choice changed alone gives another verdict than the base in so many cases: {', '.join(changed)}."
-    return f"{first} {second}" if changed else first
+    return " ".join([first, *([second] if changed else []), *_left_out(shares[~is_fit])])
+
+
+def _left_out(rows: pd.DataFrame) -> list[str]:
+    """By which measures comparisons are left out, and why; no sentence where none is."""
+    if rows.empty:
+        return []
+    reasons: dict[str, list[str]] = {}
+    for name, title in _measures(rows).items():
+        reasons.setdefault(unfit(name, OPTIMIZER), []).append(title)
+    told = [f"by {' or '.join(titles)}, since {reason}" for reason, titles in reasons.items()]
+    return [f"Left out of these counts: comparisons of optimisers {'; '.join(told)}."]
 
 
 def _measures(table: pd.DataFrame) -> dict[str, str]:

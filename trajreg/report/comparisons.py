@@ -11,7 +11,7 @@ import pandas as pd
 from trajreg.report.contents import Figure, Unshown, label
 from trajreg.report.ledger import Claim
 from trajreg.studies.claims import EXPLORATORY, NOT_COMPARABLE, PRIMARY
-from trajreg.studies.techniques import OPTIMIZER
+from trajreg.studies.techniques import OPTIMIZER, unfit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture  # slow, and only who draws needs it
@@ -26,7 +26,6 @@ class Question:
 
     asked: the question. subject: with its verb, before one of `answers`, which are for replicated, reversed and negligible.
     title, unit: of its column in a table, and of its panel in the picture. shown: whether there are such; else only a sentence.
-    unfit: why the metric says nothing where optimisers are compared; empty where it does.
     """
 
     metric: str
@@ -38,11 +37,15 @@ class Question:
     title: str
     unit: str
     shown: bool = True
-    unfit: str = ""
+
+    @property
+    def unfit(self) -> str:
+        """Why the metric says nothing where optimisers are compared; empty where it does."""
+        return unfit(self.metric, OPTIMIZER)
 
     def fits(self, one: Comparison) -> bool:
         """Whether a comparison has an answer to it that means something."""
-        return self.metric in one.claims and not (self.unfit and one.technique == OPTIMIZER)
+        return self.metric in one.claims and not unfit(self.metric, one.technique)
 
     def asks(self, claim: Claim) -> bool:
         """Whether a claim is about this; a threshold may follow the metric."""
@@ -51,29 +54,26 @@ class Question:
 
 
 SIZES = ("larger", "smaller", "about the same")
-SCALE = "their γ depends on how they scale their updates"
-MOMENTUM = "momentum alone makes it large"
 QUESTIONS = (
     Question(
         "steps_to_loss", "lower", "ratio", "Does a technique speed up training?", "training is",
         ("faster", "slower", "about as fast"), "training speed", "ratio of steps",
     ),
-    Question("gamma", "higher", "ratio", "Does it raise γ?", "γ is", SIZES, "γ", "ratio", unfit=SCALE),
+    Question("gamma", "higher", "ratio", "Does it raise γ?", "γ is", SIZES, "γ", "ratio"),
     Question(
         "rate", "higher", "ratio", "Does it raise ηγ, by which different learning rates can be compared?", "ηγ is", SIZES, "ηγ", "ratio"
     ),
     Question(
         "gamma_walk", "higher", "ratio", "Would it raise γ without any direction?",
         "γ of random walks of the same step lengths and losses is", SIZES, "γ walk", "ratio", shown=False,
-        unfit=SCALE,
     ),
     Question(
         "directedness", "higher", "ratio", "Does it make the path more directed?", "the directedness D is",
-        SIZES, "directedness D", "ratio", unfit=MOMENTUM,
+        SIZES, "directedness D", "ratio",
     ),
     Question(
         "forward_cosine", "higher", "difference", "Does each update point better along the way that is left?",
-        "the forward cosine is", SIZES, "forward cosine", "difference", unfit=MOMENTUM,
+        "the forward cosine is", SIZES, "forward cosine", "difference",
     ),
 )  # fmt: skip
 

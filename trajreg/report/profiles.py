@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from trajreg.report.comparisons import QUESTIONS
@@ -59,6 +59,11 @@ class Profiles:
     others: list[Reference]
     rows: list[Row]
     sentences: list[str]
+
+    def differs(self, claims: Iterable[Claim]) -> bool:
+        """Whether the verdict on one of these claims is another in some profile."""
+        differing = {id(row.claim) for row in self.rows if row.differs}
+        return any(id(claim) in differing for claim in claims)
 
 
 def profiles(figures: Sequence[Figure | Unshown], others: Sequence[Reference]) -> Profiles:

@@ -77,6 +77,7 @@ def render(
     texts = {
         "index.html": index,
         "style.css": _style(),
+        "script.js": (_HERE / "script.js").read_text(encoding="utf-8"),
         LEDGER: table.to_csv(index=False, lineterminator="\n"),
     }
     texts[_READING] = environment.get_template("reading.html").render(root="../", reading=explained)
@@ -128,8 +129,6 @@ def _environment(**shared: object) -> jinja2.Environment:
     )
     environment.filters.update(cell=cell_html, mark=mark_html, caption=caption_html, slug=slug)
     environment.globals.update(number_columns=number_columns, in_order=in_order)
-    script = (_HERE / "script.js").read_text(encoding="utf-8")
-    environment.globals.update(script=Markup(script))
     return environment
 
 

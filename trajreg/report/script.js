@@ -60,24 +60,32 @@ function makeSortable(table) {
 
 const holds = (list, wanted) => !wanted || (list || "").split("|").includes(wanted);
 
+// A row is found by its own words and those of the heading above it; a card by those and the words of a claim of its figure that fits.
 function makeFinder(form) {
-  const items = [...document.querySelectorAll("[data-verdict]")];
-  const texts = new Map(items.map((item) => [item, item.textContent.toLowerCase()]));
-  const groups = [...document.querySelectorAll("tr.group")].map((row) => [row, [...row.parentElement.querySelectorAll("[data-verdict]")]]);
+  const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+  const wordsOf = (elements) => elements.map((one) => one.textContent.toLowerCase()).join(" ");
+  const groups = all("tr.group").map((row) => [row, all("[data-verdict]", row.parentElement)]);
+  const texts = new Map(all("[data-verdict]").map((row) => [row, wordsOf([row, ...all(".group", row.parentElement)])]));
+  const cards = all(".card").map((card) =>
+    [card, wordsOf(all("h3, .badge", card)), all(`.ledger [data-figure="${card.dataset.figure}"] [data-verdict]`)]);
   const counted = (selector, name) => {
-    const all = [...document.querySelectorAll(selector)];
-    return all.filter((one) => !one.classList.contains("filtered")).length + " of " + all.length + " " + name;
+    const found = all(selector);
+    return found.filter((one) => !one.classList.contains("filtered")).length + " of " + found.length + " " + name;
   };
   const apply = () => {
     const { technique, verdict, words } = form.elements;
     const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
     const active = Boolean(technique.value || verdict.value || wanted.length);
-    for (const item of items) {
-      const fits = holds(item.dataset.technique, technique.value) && holds(item.dataset.verdict, verdict.value);
-      item.classList.toggle("filtered", !(fits && wanted.every((word) => texts.get(item).includes(word))));
+    const said = (text) => wanted.every((word) => text.includes(word));
+    const fits = (row, more = "") => holds(row.dataset.technique, technique.value) && holds(row.dataset.verdict, verdict.value)
+      && said(texts.get(row) + more);
+    for (const row of texts.keys()) row.classList.toggle("filtered", !fits(row));
+    for (const [card, words, claims] of cards) {
+      const none = !technique.value && !verdict.value && said(words);
+      card.classList.toggle("filtered", !(claims.length ? claims.some((row) => fits(row, words)) : none));
     }
     for (const [row, own] of groups) row.classList.toggle("filtered", own.length > 0 && own.every((one) => one.classList.contains("filtered")));
-    for (const folded of document.querySelectorAll("details.claims")) folded.open = active;
+    for (const folded of all("details.claims")) folded.open = active;
     form.querySelector("output").textContent = active
       ? "Shown: " + counted(".ledger [data-verdict]", "claims") + ", " + counted(".card", "figures") : "";
   };

@@ -12,10 +12,12 @@ import pandas as pd
 
 from trajreg.errors import InputError
 from trajreg.studies.choices import UNIVERSE, Universe
+from trajreg.studies.claims import differing
 from trajreg.studies.effects import observe, paired_cells, paired_effect, sides_that_train, trained_runs
 from trajreg.studies.figure import Claim, Figure
 from trajreg.studies.medians import Bounds, median_of_bounds
 from trajreg.studies.run import Run
+from trajreg.studies.techniques import technique, unfit
 
 MEASURES = (
     "gamma",
@@ -25,14 +27,15 @@ MEASURES = (
 )  # of claims; γ brings that with ℓ* at the end point
 HOLDS, REVERSED, UNDECIDED, NOT_COMPARABLE = "holds", "reversed", "undecided", "not comparable"
 VERDICTS = (HOLDS, REVERSED, UNDECIDED, NOT_COMPARABLE)
-CLAIM = ["figure", "claim", "comparison", "where", "measure"]  # what tells the claims of a table apart
+CLAIM = ["figure", "claim", "comparison", "varied", "where", "measure"]  # what tells the claims of a table apart
 CHOICE = "choice: "  # begins the name of a column with the alternatives of a factor
 
 
 def multiverse(figure: Figure, runs: list[Run]) -> pd.DataFrame:
     """A row a claim and universe of a figure, of the claims by MEASURES and by whatever it has primary claims of; the columns:
 
-    figure, claim, comparison, where: which claim, what against what, and what else the contrast leaves open, in words.
+    figure, claim, comparison, where: which claim, what against what, and what else the contrast leaves open, in words. varied: as in the
+    ledger, the dotted keys in which the sides differ.
     measure: the metric, gamma_endpoint beside gamma where the runs have it. effect_kind, smallest_effect: as the claim has them.
     universe: its name. kind: "base", "one at a time" or "sampled". A column for each factor, its name after CHOICE: the alternative.
     seeds: the pairs of runs. effect: their median effect, in the direction of the claim. low, high: the smallest and the largest over
@@ -58,6 +61,7 @@ def multiverse(figure: Figure, runs: list[Run]) -> pd.DataFrame:
                 "figure": figure.id,
                 "claim": claim.id,
                 "comparison": f"{figure.label(claim.treatment)} against {figure.label(claim.control)}",
+                "varied": ", ".join(differing(figure, claim)),
                 "where": where,
             }
             for own in _measured(claim, pairs):
@@ -92,6 +96,12 @@ def flips(table: pd.DataFrame) -> pd.DataFrame:
             count[1] += 1
     rows = [{"factor": factor, "flips": flipped, "of": of} for factor, (flipped, of) in counts.items()]
     return pd.DataFrame(sorted(rows, key=lambda row: -row["flips"] / row["of"]), columns=["factor", "flips", "of"])
+
+
+def is_fit(rows: pd.DataFrame) -> pd.Series:
+    """Which rows of the result of `multiverse` or `shares` judge by a measure that says something of the technique (`techniques.unfit`)."""
+    pairs = zip(rows["measure"], rows["varied"], strict=True)
+    return pd.Series([not unfit(measure, technique(varied)) for measure, varied in pairs], index=rows.index, dtype=bool)
 
 
 def factors(table: pd.DataFrame) -> dict[str, list[str]]:
