@@ -22,6 +22,9 @@ named    = $(filter $(MAKECMDGOALS),$1)
 # trajreg ends when the make that started it does, however that ends.
 export TRAJREG_MADE_BY := $(shell echo $$PPID)
 
+# In a container everybody is root, which Jupyter refuses unless it is told to go on.
+ALLOWED  = $$([ "$$(id -u)" != 0 ] || echo --allow-root)
+
 # Another's checkout: status reads only, everything else writes.
 REFUSAL  = error: this folder cannot be written to: clone trajreg into one that can, and run make there
 WRITABLE = [ -w . ] || { echo "$(REFUSAL)" >&2; exit 1; }
@@ -68,7 +71,7 @@ docs: env  ## build the documentation into docs/_build/html
 	echo "docs/_build/html/index.html"
 
 lab: env  ## open JupyterLab on the notebooks
-	$(BIN)/python -m jupyterlab --notebook-dir .
+	$(BIN)/python -m jupyterlab --notebook-dir . $(ALLOWED)
 
 env: $(if $(filter-out env status,$(MAKECMDGOALS)),writable)  ## create or rebuild .venv when the lock file changed
 	[ "$$(cat $(STAMP) 2>/dev/null)" = "$$($(BUILT))" ] || \

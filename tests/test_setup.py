@@ -88,6 +88,7 @@ def checkout(tmp_path):
     return Checkout(tmp_path)
 
 
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be root")
 BEGUN, READY = "setting up .venv with Python", [".venv is ready"]
 
 
@@ -249,6 +250,18 @@ def test_clean_keeps_its_place_among_the_goals(checkout):
     assert checkout.make("-j4", "clean", "env")[1][1:] == READY
     assert checkout.make("-j4", "env", "clean") == (0, [])
     assert not (checkout.top / ".venv").exists()
+
+
+@pytest.mark.parametrize(("nobody", "options"), [(True, []), pytest.param(False, ["--allow-root"], marks=AS_ROOT)])
+def test_lab_opens_for_root_as_well_and_asks_jupyter_for_nothing_else(checkout, nobody, options):
+    checkout.make("env")
+    python = checkout.top / ".venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\necho "$@"\n')
+    checkout.top.chmod(0o777)
+    assert finish(checkout.begin("lab", nobody=nobody)) == (
+        0,
+        [" ".join(["-m jupyterlab --notebook-dir .", *options])],
+    )
 
 
 def test_a_link_to_an_environment_that_does_not_fit_leaves_that_one_alone(checkout):
