@@ -26,7 +26,8 @@ def archive(spec: ArchiveSpec, folder: Path) -> Dataset:
 
     Without test_ keys the last `num_test` of a fixed permutation are held out. Pixels whose mask is ignore_index (the
     option, or else the file's key) get target −100. Raises InputError, naming the file, for a file that is missing,
-    corrupt or no .npz, and for keys that are missing or do not fit, with the NumPy that mends them. With `scale`, images and masks are `reduced` first.
+    corrupt or no .npz, and for keys that are missing or do not fit, with the NumPy that mends them.
+    With `scale`, images and masks are `reduced` first.
     """
     arrays = _read(spec.path)
     kind = _kind(spec, arrays)
