@@ -12,7 +12,10 @@ SELECT   = --profile $(PROFILE) --figures $(FIGURES) $(if $(ANEW),--train-anew) 
 # The environment is stamped with the content of what it was built from, not with a time.
 LOCK     = requirements.lock
 STAMP    = $(VENV)/built-from
-BUILT    = cksum < $(LOCK)
+BUILT    = echo "$$(cksum < $(LOCK))$${TORCH_INDEX:+ $$TORCH_INDEX}"
+
+# Where PyTorch is taken from, an address or a folder, if not with all else: so named once, and kept until another is named.
+export TORCH_INDEX ?= $(shell cat $(VENV)/torch-index 2>/dev/null)
 
 # Every target uses all cores by itself. Goals that share a results tree are made in the order of what they need of each other.
 .NOTPARALLEL:
@@ -21,6 +24,9 @@ named    = $(filter $(MAKECMDGOALS),$1)
 
 # trajreg ends when the make that started it does, however that ends.
 export TRAJREG_MADE_BY := $(shell echo $$PPID)
+
+# In a container everybody is root, which Jupyter refuses unless it is told to go on.
+ALLOWED  = $$([ "$$(id -u)" != 0 ] || echo --allow-root)
 
 # Another's checkout: status reads only, everything else writes.
 REFUSAL  = error: this folder cannot be written to: clone trajreg into one that can, and run make there
@@ -68,7 +74,7 @@ docs: env  ## build the documentation into docs/_build/html
 	echo "docs/_build/html/index.html"
 
 lab: env  ## open JupyterLab on the notebooks
-	$(BIN)/python -m jupyterlab --notebook-dir .
+	$(BIN)/python -m jupyterlab --notebook-dir . $(ALLOWED)
 
 env: $(if $(filter-out env status,$(MAKECMDGOALS)),writable)  ## create or rebuild .venv when the lock file changed
 	[ "$$(cat $(STAMP) 2>/dev/null)" = "$$($(BUILT))" ] || \
@@ -89,4 +95,4 @@ clean: writable  ## delete the environment, caches, stored runs and unversioned 
 
 help:  ## this list
 	awk -F ':.*## *' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
-	echo "  options: PROFILE=$(PROFILE) VERSION=$(VERSION) FIGURES=\"fig04 fig05\" PYTHON=$(PYTHON); profiles: $(notdir $(patsubst %/,%,$(wildcard params/*/)))"
+	echo "  options: PROFILE=$(PROFILE) VERSION=$(VERSION) FIGURES=\"fig04 fig05\" PYTHON=$(PYTHON) TORCH_INDEX=$(TORCH_INDEX); profiles: $(notdir $(patsubst %/,%,$(wildcard params/*/)))"

@@ -1,5 +1,7 @@
 """Build the environment that every target of the Makefile uses: `set_up.py VENV LOCK STAMP`.
 
+With TORCH_INDEX in the environment, an address or a folder, PyTorch is taken from there, and what only CUDA needs is left out.
+
 It runs before anything is installed, on whatever Python there is: the standard library only, in a syntax that old Pythons
 read as well, so that they can say what they lack. So it stands outside the library, whose rules ask for today's Python.
 """
@@ -7,14 +9,18 @@ read as well, so that they can say what they lack. So it stands outside the libr
 import fcntl
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 TRIED = ((3, 11), (3, 12), (3, 13))
-# GB, measured on Linux; elsewhere reckoned without CUDA's libraries, which come with Linux only
-DOWNLOADED, INSTALLED = (3.3, 6.7) if sys.platform == "linux" else (0.4, 1.6)
+WITHOUT_TORCH = (3, 15)  # the first Python that the locked PyTorch has no build for
+TORCH = ("torch", "torchvision")
+OF_CUDA = ("cuda-", "nvidia-", "triton")  # how the names of the packages begin that only CUDA needs
+# (GB to download, GB of disk), measured on Linux; CUDA's libraries come with Linux only
+WITH_CUDA, WITHOUT_CUDA = (3.3, 6.7), (0.5, 1.9)
 GB = 10**9
 
 
@@ -23,25 +29,65 @@ class SetUpError(Exception):
 
 
 def check_python(version: tuple) -> str:
-    """Refuse a Python that is too old; of one that is newer than those that were tried, what to say of it."""
+    """Refuse a Python that cannot work; of one that is newer than those that were tried, what to say of it."""
     found, *others, last = (f"{major}.{minor}" for major, minor in (version[:2], *TRIED))
     tried = f"{', '.join(others)} and {last}"
     if version[:2] < TRIED[0]:
-        raise SetUpError(f"Python {found} is too old; {tried} work: name one of them, make PYTHON=python3.12")
+        raise SetUpError(f"Python {found} is too old; {tried} work: {another()}")
+    if version[:2] >= WITHOUT_TORCH:
+        raise SetUpError(f"the locked PyTorch has no build for Python {found} yet; {tried} work: {another()}")
     if version[:2] > TRIED[-1]:
-        return f"Python {found} was not tried ({tried} were); where it fails, name another: make PYTHON=python3.12"
+        return f"Python {found} was not tried ({tried} were); where it fails, {another()}"
     return ""
 
 
-def check_disk(free: int) -> None:
+def another() -> str:
+    """How to name a Python that works, one that is here if there is one."""
+    for major, minor in TRIED:
+        name = f"python{major}.{minor}"
+        try:  # a name on PATH may be that of a version manager, which has no such Python
+            if (
+                subprocess.call([name, "-c", "import ensurepip"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                == 0
+            ):
+                return f"{name} is here, make PYTHON={name}"
+        except OSError:
+            pass
+    return "name one of them, make PYTHON=python3.12"
+
+
+def check_disk(free: int, sizes: tuple) -> None:
     """Refuse to begin what would fill the disk."""
-    needed = DOWNLOADED + INSTALLED  # pip installs when all is there, and only then deletes what it downloaded
+    needed = sum(sizes)  # pip installs when all is there, and only then deletes what it downloaded
     if free < needed * GB:
         raise SetUpError(f"{free / GB:.1f} GB of disk are free here, the set-up takes {needed:.1f} GB while it runs")
 
 
-def set_up(venv: Path, lock: Path, stamp: str) -> None:
-    """Build `venv` from `lock` and write `stamp` last; whoever else is doing so is waited for.
+def announced(venv: Path, index: str) -> str:
+    """What is about to be done, and what it takes."""
+    download, disk = sizes_of(index)
+    text = f"setting up {venv} with Python {sys.version.split()[0]}, once: some minutes, {download} GB to download, {disk} GB of disk"
+    if (download, disk) == WITHOUT_CUDA:
+        return text
+    return f"{text} ({WITHOUT_CUDA[0]} and {WITHOUT_CUDA[1]} without CUDA: TORCH_INDEX, see README.md)"
+
+
+def sizes_of(index: str) -> tuple:
+    """(GB to download, GB of disk) of the set-up."""
+    return WITHOUT_CUDA if index or sys.platform != "linux" else WITH_CUDA
+
+
+def source_of(index: str) -> list:
+    """How pip is told to take packages from `index`, and from there only."""
+    if Path(index).is_dir():
+        return ["--no-index", "--find-links", index]
+    if re.match(r"(https?|file)://", index):
+        return ["--index-url", index]
+    raise SetUpError(f"TORCH_INDEX={index} is neither an address (https://…) nor a folder that is here")
+
+
+def set_up(venv: Path, lock: Path, stamp: str, index: str) -> None:
+    """Build `venv` from `lock`, with PyTorch from `index` if there is one, and write `stamp` last; whoever else is doing so is waited for.
 
     The log is what is locked. pip holds it too, so that a set-up which was killed, and left pip behind, is waited for.
     """
@@ -54,12 +100,10 @@ def set_up(venv: Path, lock: Path, stamp: str) -> None:
         if _stamp_of(built) != stamp:
             _empty(venv, built)
             log.truncate(0)
-            check_disk(shutil.disk_usage(str(venv)).free)
-            say(
-                f"setting up {venv} with Python {sys.version.split()[0]}, once: "
-                f"some minutes, {DOWNLOADED} GB to download, {INSTALLED} GB of disk"
-            )
-            _install(venv, lock, log)
+            check_disk(shutil.disk_usage(str(venv)).free, sizes_of(index))
+            say(announced(venv, index))
+            (venv / "torch-index").write_text(index, encoding="utf-8")  # the next make takes the same, if it names none
+            _install(venv, lock, index, log)
             built.write_text(stamp + "\n")
         say(f"{venv} is ready")
 
@@ -88,21 +132,41 @@ def _empty(venv: Path, built: Path) -> None:
             path.unlink()
 
 
-def _install(venv: Path, lock: Path, log) -> None:
+def _install(venv: Path, lock: Path, index: str, log) -> None:
     downloads = venv / "downloads"  # on the disk that was looked at: /tmp may be small, or missing
     downloads.mkdir()
     environ = dict(os.environ, TMPDIR=str(downloads.resolve()))
     environ.pop("PYTHONPATH", None)  # pip would take what it finds there for installed
-    pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]
+    python = str(venv / "bin" / "python")
+    pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "--progress-bar", "off"]
+    locked = [[*pip, "--requirement", str(lock)]]
+    if index:
+        torch, others = _split(lock, downloads)
+        locked = [[*pip, *source_of(index), "--requirement", str(torch)], [*pip, "--requirement", str(others)]]
+        locked.append([python, "-c", "import torchvision"])  # a build for CUDA fails here, without CUDA's libraries
     for command in (
         [sys.executable, "-m", "venv", str(venv)],
-        [*pip, "--progress-bar", "off", "--requirement", str(lock)],
+        *locked,
         [*pip, "--no-build-isolation", "--editable", "."],
     ):
         if subprocess.call(command, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log) != 0:
             log.seek(0)
             raise SetUpError(f"{_reason(log.read())}; all that was said is in {log.name}")
     shutil.rmtree(str(downloads))
+
+
+def _split(lock: Path, folder: Path) -> tuple:
+    """Two files of pins in `folder`: of PyTorch, and of all else that is needed without CUDA."""
+    pins = lock.read_text(encoding="utf-8").splitlines()
+    torch, others = folder / "torch.txt", folder / "others.txt"
+    torch.write_text("\n".join(pin for pin in pins if _name(pin) in TORCH), encoding="utf-8")
+    rest = [pin for pin in pins if _name(pin) not in TORCH and not pin.startswith(OF_CUDA)]
+    others.write_text("\n".join(rest), encoding="utf-8")
+    return torch, others
+
+
+def _name(pin: str) -> str:
+    return re.split(r"[^\w.-]", pin)[0]
 
 
 def _reason(text: str) -> str:
@@ -125,8 +189,11 @@ def main(venv: str, lock: str, stamp: str) -> None:
         if note:
             say(note)
         if importlib.util.find_spec("ensurepip") is None:
-            raise SetUpError("this Python has no venv: install python3-venv, or name another: make PYTHON=python3.12")
-        set_up(Path(venv), Path(lock), stamp)
+            raise SetUpError(f"this Python has no venv: install python3-venv; else {another()}")
+        index = os.environ.get("TORCH_INDEX", "").strip()
+        if index:
+            source_of(index)
+        set_up(Path(venv), Path(lock), stamp, index)
     except (SetUpError, OSError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:

@@ -40,5 +40,5 @@ def finished(tmp_path_factory, worker_id) -> Path:
 
 @pytest.fixture
 def project(finished, tmp_path) -> Path:
-    """A copy of the finished project, to be spoilt. Nothing in it depends on where it lies."""
-    return Path(shutil.copytree(finished, tmp_path / "project"))
+    """A copy of the finished project, to be spoilt. Nothing in it depends on where it lies: here its path has a blank and umlauts."""
+    return Path(shutil.copytree(finished, tmp_path / "träj reg ü"))

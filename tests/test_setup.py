@@ -21,7 +21,10 @@ sys.executable, *sys.argv = sys.argv[1:]
 sys.version_info = tuple(map(int, os.environ.get("VERSION_OF_PYTHON", "3.12.1").split(".")))
 if "FREE" in os.environ:
     shutil.disk_usage = lambda path: types.SimpleNamespace(free=int(os.environ["FREE"]))
-if sys.argv[0] != "-m":
+if sys.argv[0] == "-c":
+    open("checked", "a").write(sys.argv[1] + "\\n")
+    sys.exit(os.environ.get("NO_MODULE"))
+elif sys.argv[0] != "-m":
     pathlib.Path("set_up.pid").write_text(str(os.getpid()))
     runpy.run_path(sys.argv[0], run_name="__main__")
 elif sys.argv[1] == "trajreg":
@@ -35,6 +38,9 @@ elif sys.argv[1] == "venv":
 else:
     with open("installed", "a") as file:
         file.write(" ".join(sys.argv[2:]) + "\\n")
+    for path in map(pathlib.Path, sys.argv[2:]):
+        if path.suffix in (".lock", ".txt"):
+            shutil.copy(path, "pins-" + path.name)
     print(os.environ.get("SAID", "WARNING: a script is not on PATH"))
     while pathlib.Path("hold").exists():
         time.sleep(0.01)
@@ -88,13 +94,17 @@ def checkout(tmp_path):
     return Checkout(tmp_path)
 
 
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be root")
 BEGUN, READY = "setting up .venv with Python", [".venv is ready"]
 
 
 def test_it_says_what_it_will_take_installs_from_the_lock_and_then_is_ready(checkout):
     status, (begun, *rest) = checkout.make("env", HOME="/nonexistent", TMPDIR="/nonexistent")
     assert (status, rest) == (0, READY)
-    assert re.fullmatch(rf"{BEGUN} [\d.]+, once: some minutes, [\d.]+ GB to download, [\d.]+ GB of disk", begun)
+    assert re.fullmatch(
+        rf"{BEGUN} [\d.]+, once: some minutes, [\d.]+ GB to download, [\d.]+ GB of disk( \(.*TORCH_INDEX, see README.md\))?",
+        begun,
+    )
     from_lock, editable = checkout.installed.read_text().splitlines()
     assert from_lock.endswith("--requirement requirements.lock")
     assert editable.endswith("--editable .")
@@ -110,21 +120,96 @@ def test_a_changed_lock_is_set_up_anew(checkout):
     assert not (checkout.top / ".venv" / "old").exists()
 
 
-@pytest.mark.parametrize("version", ["3.6.15", "3.10.13"])
-def test_an_old_python_is_refused_before_anything_is_made(checkout, version):
-    found = version.rpartition(".")[0]
-    status, said = checkout.make("env", VERSION_OF_PYTHON=version)
+@pytest.fixture
+def path(tmp_path):
+    """A PATH on which there is no Python: what the Makefile calls, and what a test adds."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("make", "cat", "cksum"):
+        (folder / name).symlink_to(shutil.which(name))
+    return folder
+
+
+TRIED = "3.11, 3.12 and 3.13"
+REFUSED = {
+    "3.6.15": f"Python 3.6 is too old; {TRIED} work: ",
+    "3.10.13": f"Python 3.10 is too old; {TRIED} work: ",
+    "3.15.0": f"the locked PyTorch has no build for Python 3.15 yet; {TRIED} work: ",
+}
+
+
+@pytest.mark.parametrize("version", REFUSED)
+def test_a_python_that_cannot_work_is_refused_before_anything_is_made(checkout, path, version):
+    status, said = checkout.make("env", VERSION_OF_PYTHON=version, PATH=str(path))
     assert status != 0
-    assert said == [
-        f"error: Python {found} is too old; 3.11, 3.12 and 3.13 work: name one of them, make PYTHON=python3.12"
-    ]
+    assert said == [f"error: {REFUSED[version]}name one of them, make PYTHON=python3.12"]
     assert not (checkout.top / ".venv").exists()
 
 
-def test_a_python_that_nobody_tried_is_allowed_and_called_so(checkout):
-    status, (note, *_) = checkout.make("env", VERSION_OF_PYTHON="3.14.0")
+def test_one_that_works_is_named_where_it_is_here(checkout, path):
+    """Not one that is a version manager's name for nothing."""
+    (path / "python3.12").write_text("#!/bin/sh\nexit 127\n")
+    (path / "python3.13").symlink_to(sys.executable)
+    (path / "python3.12").chmod(0o755)
+    said = checkout.make("env", VERSION_OF_PYTHON="3.10.13", PATH=str(path))[1]
+    assert said == [f"error: {REFUSED['3.10.13']}python3.13 is here, make PYTHON=python3.13"]
+
+
+def test_a_python_that_nobody_tried_is_allowed_and_called_so(checkout, path):
+    status, (note, *_) = checkout.make("env", VERSION_OF_PYTHON="3.14.0", PATH=str(path))
     assert status == 0
-    assert note.startswith("Python 3.14 was not tried (3.11, 3.12 and 3.13 were)")
+    assert note == f"Python 3.14 was not tried ({TRIED} were); where it fails, name one of them, make PYTHON=python3.12"
+
+
+@pytest.mark.parametrize(
+    ("index", "source"),
+    [("https://a.b/cpu", "--index-url https://a.b/cpu"), ("ä dir", "--no-index --find-links ä dir")],
+)
+def test_pytorch_is_taken_from_where_it_is_named_and_what_cuda_needs_left_out(checkout, index, source):
+    (checkout.top / "ä dir").mkdir()
+    status, (begun, *rest) = checkout.make("env", f"TORCH_INDEX={index}")
+    assert (status, rest) == (0, READY)
+    assert "CUDA" not in begun
+    torch, others, _ = checkout.installed.read_text().splitlines()
+    assert f"{source} --requirement" in torch
+    assert index not in others
+    pins = {name: (checkout.top / f"pins-{name}.txt").read_text().splitlines() for name in ("torch", "others")}
+    assert [pin.split("==")[0] for pin in pins["torch"]] == ["torch", "torchvision"]
+    locked = (ROOT / "requirements.lock").read_text().splitlines()
+    left_out = {*locked} - {*pins["torch"], *pins["others"]}
+    assert {re.split("[-=]", pin)[0] for pin in left_out} == {"cuda", "nvidia", "triton"}
+    assert (checkout.top / "checked").read_text() == "import torchvision\n"
+
+
+def test_where_pytorch_comes_from_is_kept_until_another_place_is_named(checkout):
+    checkout.make("env", "TORCH_INDEX=https://a.b/cpu")
+    assert checkout.make("env") == (0, [])
+    (checkout.top / "requirements.lock").write_text("torch==1\n")
+    checkout.make("env", SAID="ERROR: no network")
+    assert checkout.make("env")[1][1:] == READY
+    assert [line.count("https://a.b/cpu") for line in checkout.installed.read_text().splitlines()] == [
+        1,
+        0,
+        0,
+        1,
+        1,
+        0,
+        0,
+    ]
+    assert checkout.make("env", "TORCH_INDEX=")[1][1:] == READY
+    assert checkout.installed.read_text().splitlines()[-2].endswith("--requirement requirements.lock")
+    assert checkout.make("env") == (0, [])
+
+
+def test_a_place_that_is_none_and_a_build_that_needs_cuda_are_told_in_a_line(checkout):
+    status, said = checkout.make("env", "TORCH_INDEX=cpu")
+    assert status != 0
+    assert said == ["error: TORCH_INDEX=cpu is neither an address (https://…) nor a folder that is here"]
+    assert not (checkout.top / ".venv").exists()
+    status, said = checkout.make("env", "TORCH_INDEX=https://a.b", NO_MODULE="ImportError: libcublas.so: cannot open")
+    assert status != 0
+    assert said[1:] == ["error: ImportError: libcublas.so: cannot open; all that was said is in .venv/set-up.log"]
+    assert checkout.make("env")[1][1:] == READY
 
 
 def test_old_pythons_can_read_what_refuses_them():
@@ -249,6 +334,18 @@ def test_clean_keeps_its_place_among_the_goals(checkout):
     assert checkout.make("-j4", "clean", "env")[1][1:] == READY
     assert checkout.make("-j4", "env", "clean") == (0, [])
     assert not (checkout.top / ".venv").exists()
+
+
+@pytest.mark.parametrize(("nobody", "options"), [(True, []), pytest.param(False, ["--allow-root"], marks=AS_ROOT)])
+def test_lab_opens_for_root_as_well_and_asks_jupyter_for_nothing_else(checkout, nobody, options):
+    checkout.make("env")
+    python = checkout.top / ".venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\necho "$@"\n')
+    checkout.top.chmod(0o777)
+    assert finish(checkout.begin("lab", nobody=nobody)) == (
+        0,
+        [" ".join(["-m jupyterlab --notebook-dir .", *options])],
+    )
 
 
 def test_a_link_to_an_environment_that_does_not_fit_leaves_that_one_alone(checkout):

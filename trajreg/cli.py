@@ -22,7 +22,7 @@ COMMANDS = {
     "figure": "execute the notebooks whose inputs changed",
     "report": "render the report from what is there",
     "verify": "compare a version with the newest committed reference",
-    "status": "which runs and figures are there",
+    "status": "which runs and figures are there, and what to do next; what is merely missing is no failure",
     "why": "why a run is wanted, and what sets it apart from the nearest stored one",
     "diff": "compare two versions: what must agree, and old beside new of what was changed",
 }

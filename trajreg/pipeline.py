@@ -13,7 +13,8 @@ from trajreg.runs.launch import RunsFailed, launch
 from trajreg.runs.nearest import told as told_nearest
 from trajreg.runs.notebooks import FigureJob
 from trajreg.runs.plan import each_once
-from trajreg.runs.store import CorruptRun, RunStore
+from trajreg.runs.status import is_stored, tell_status
+from trajreg.runs.store import RunStore
 from trajreg.runs.tidy import tidy
 from trajreg.runs.tree import ResultsTree, is_reference, newest_reference
 from trajreg.runs.tune import told as told_rates
@@ -173,21 +174,13 @@ class Pipeline:
         return self._compare(new, old)
 
     def status(self) -> bool:
-        """Say which runs and figures are there; True when none is missing. Reads only, whoever writes meanwhile."""
-        for job in self.jobs:
-            stored = [self._is_stored(name) for name in job.fingerprints()]
-            state = "ready" if job.is_ready() else "to be drawn"
-            self.say(
-                f"{job.figure.id}  {sum(stored):3d}/{len(stored):<3d} runs  {state:12} {job.figure.question.title}"
-            )
-        return all(job.is_ready() for job in self.jobs)
-
-    def _is_stored(self, name: str) -> bool:
-        try:
-            return self.store.believed(name) is not None or self.store.load(name) is not None  # it may come just now
-        except CorruptRun as error:
-            self.say(f"{error}; `make runs PROFILE={self.profile}` sets it aside and makes it again")
-            return False
+        """Say which runs and figures are there, and what to do next; False only where something failed or is damaged. Reads only."""
+        options = f"PROFILE={self.profile}"
+        if self.version != "local" and not (is_reference(self.version) and self.tree.is_finished):
+            options += f" VERSION={self.version}"
+        if self.figures:
+            options += f' FIGURES="{" ".join(self.figures)}"'
+        return tell_status(self.jobs, options, self.say)
 
     def why(self, run: str) -> bool:
         """Say why a run is wanted, and which part of its identity sets it apart from the nearest stored one."""
@@ -199,7 +192,9 @@ class Pipeline:
             )
         name, spec = matches[0], wanted[matches[0]]
         users = [job.figure.id for job in self.jobs if name in job.fingerprints()]
-        self.say(f"run {name}, wanted by {', '.join(users)}: {'stored' if self._is_stored(name) else 'not stored'}")
+        self.say(
+            f"run {name}, wanted by {', '.join(users)}: {'stored' if is_stored(self.store, name, self.say) else 'not stored'}"
+        )
         for line in told_nearest(name, spec, self.store):
             self.say(line)
         return True

@@ -7,5 +7,6 @@
 - `images`: what the image sets share: a fixed choice of samples, exact standardisation
 - `augment`: random crops and flips of mini-batches
 - `download`: the official files of sets that are downloaded; `fetch`: such a set as an archive
+- `archive_keys`: the arrays in an archive, from their headers (imports no torch); `archive_checks`: whether they are what it takes
 - `digits`, `vision`, `archive`, `quadratic`: the data sets
 """

@@ -1,6 +1,6 @@
 """Anybody's images: an .npz file with images and labels, or images and masks.
 
-Keys: train_images uint8 (N, H, W) or (N, H, W, C); integers train_labels (N,) or train_masks (N, H, W); the same with
+Keys: train_images uint8 (N, H, W) or (N, H, W, C), channels last; integers train_labels (N,) or train_masks (N, H, W); the same with
 test_; optionally ignore_index, the value in masks that stands for "no class".
 """
 
@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from trajreg.data.archive_checks import check_side
+from trajreg.data.archive_keys import array_shapes, check_keys
 from trajreg.data.dataset import Dataset
 from trajreg.data.images import Arrays, image_dataset, permutation
 from trajreg.data.sources import missing_archive
@@ -24,7 +26,8 @@ def archive(spec: ArchiveSpec, folder: Path) -> Dataset:
 
     Without test_ keys the last `num_test` of a fixed permutation are held out. Pixels whose mask is ignore_index (the
     option, or else the file's key) get target −100. Raises InputError, naming the file, for a file that is missing,
-    corrupt or no .npz, and for keys that are missing or do not fit. With `scale`, images and masks are `reduced` first.
+    corrupt or no .npz, and for keys that are missing or do not fit, with the NumPy that mends them.
+    With `scale`, images and masks are `reduced` first.
     """
     arrays = _read(spec.path)
     kind = _kind(spec, arrays)
@@ -41,49 +44,44 @@ def archive(spec: ArchiveSpec, folder: Path) -> Dataset:
 
 
 def _read(path: str) -> dict[str, np.ndarray]:
-    """The arrays of the file that this module knows."""
+    """The arrays of the file that this module knows; those that it needs are there."""
     known = [f"{side}_{kind}" for side in ("train", "test") for kind in ("images", "labels", "masks")]
     try:
         # opened here, because np.load leaves a corrupt file open
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return {key: file[key] for key in (*known, "ignore_index") if key in file}
+            arrays = {key: file[key] for key in (*known, "ignore_index") if key in file}
+            shapes = array_shapes(path)
     except FileNotFoundError:
         raise missing_archive(path) from None
     except (OSError, ValueError, TypeError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         # a lone array (.npy) has no context manager, hence TypeError or AttributeError
         raise InputError(f"archive {path} is corrupt, not an .npz file, or holds Python objects: {error}") from None
+    check_keys(path, shapes)
+    return arrays
 
 
 def _kind(spec: ArchiveSpec, arrays: dict[str, np.ndarray]) -> str:
     """Whether the targets are labels or masks."""
-    kinds = [kind for kind in ("labels", "masks") if f"train_{kind}" in arrays]
-    if len(kinds) != 1:
-        found = ", ".join(arrays) or "none of the known keys"
-        raise InputError(f"archive {spec.path} needs either the key train_labels or train_masks, it has {found}")
-    if kinds == ["labels"] and spec.ignore_index is not None:
+    if "train_labels" in arrays and "train_masks" in arrays:
+        raise InputError(f"archive {spec.path} has both train_labels and train_masks: leave one of them out")
+    kind = "labels" if "train_labels" in arrays else "masks"
+    if kind == "labels" and spec.ignore_index is not None:
         raise InputError(f"ignore_index = {spec.ignore_index} is for masks, archive {spec.path} has labels")
-    return kinds[0]
+    return kind
 
 
 def _side(spec: ArchiveSpec, arrays: dict[str, np.ndarray], side: str, kind: str) -> Arrays:
     """Images (N, C, H, W) and targets of one side, checked and reduced."""
-    path = spec.path
-    names = (f"{side}_images", f"{side}_{kind}")
-    for name in names:
-        if name not in arrays:
-            raise InputError(f"archive {path} lacks the key {name}")
-    images, targets = (arrays[name] for name in names)
-    shapes = f"{names[0]} {images.dtype} {images.shape}, {names[1]} {targets.dtype} {targets.shape}"
-    if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.size == 0:
-        raise InputError(f"archive {path}: images have to be uint8 (N, H, W) or (N, H, W, C), found {shapes}")
-    if targets.shape != images.shape[: 3 if kind == "masks" else 1]:
-        raise InputError(f"archive {path}: images and {kind} do not fit each other, found {shapes}")
-    if targets.dtype.kind not in "ui" or targets.min() < 0:
-        raise InputError(f"archive {path}: {kind} have to be integers from 0, found {shapes}, minimum {targets.min()}")
+    if f"{side}_{kind}" not in arrays:
+        raise InputError(f"archive {spec.path} has train_{kind}, and no {side}_{kind}")
+    images, targets = arrays[f"{side}_images"], arrays[f"{side}_{kind}"]
+    check_side(spec.path, side, kind, images, targets)
     images = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
     height, width = images.shape[2:]
     if height % spec.scale or width % spec.scale:
-        raise InputError(f"archive {path}: scale = {spec.scale} does not divide the images' {height} × {width} pixels")
+        raise InputError(
+            f"archive {spec.path}: scale = {spec.scale} does not divide the images' {height} × {width} pixels"
+        )
     return reduced(images, targets, spec.scale)
 
 

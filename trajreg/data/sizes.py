@@ -1,10 +1,8 @@
 """How many samples a data set has, without loading it. Imports no torch."""
 
 import zipfile
-from typing import Any
 
-import numpy as np
-
+from trajreg.data.archive_keys import array_shapes, check_keys
 from trajreg.data.spec import ArchiveSpec, DataSpec, QuadraticSpec
 from trajreg.errors import InputError
 
@@ -31,19 +29,12 @@ def sizes(spec: DataSpec) -> tuple[int, int]:
 
 def _of_archive(spec: ArchiveSpec) -> tuple[int, int]:
     try:
-        with zipfile.ZipFile(spec.path) as file:
-            train = _length(file, "train_images.npy")
-            if "test_images.npy" in file.namelist():
-                return train, _length(file, "test_images.npy")
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        shapes = array_shapes(spec.path)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(f"archive {spec.path}: its number of images cannot be read: {error}") from None
+    check_keys(spec.path, shapes)
+    num_train = (*shapes["train_images"], 0)[0]
+    if "test_images" in shapes:
+        return num_train, (*shapes["test_images"], 0)[0]
     held_out = spec.num_test or 0
-    return train - held_out, held_out
-
-
-def _length(file: zipfile.ZipFile, name: str) -> int:
-    """The first entry of the shape that the .npy file `name` begins with."""
-    with file.open(name) as stream:
-        version = np.lib.format.read_magic(stream)
-        read: Any = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        return int(read(stream)[0][0])
+    return num_train - held_out, held_out
