@@ -20,7 +20,7 @@ WITHOUT_TORCH = (3, 15)  # the first Python that the locked PyTorch has no build
 TORCH = ("torch", "torchvision")
 OF_CUDA = ("cuda-", "nvidia-", "triton")  # how the names of the packages begin that only CUDA needs
 # (GB to download, GB of disk), measured on Linux; CUDA's libraries come with Linux only
-WITH_CUDA, WITHOUT_CUDA = (3.3, 6.7), (0.5, 1.9)
+WITH_CUDA, WITHOUT_CUDA = (3.4, 7.0), (0.6, 2.1)
 GB = 10**9
 
 

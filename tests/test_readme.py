@@ -38,8 +38,20 @@ def test_the_loop_runs_as_written(tmp_path):
 def test_commands_run(command, project):
     shutil.copy(ROOT / "Makefile", project)
     (project / ".venv").symlink_to(sys.prefix)
-    done = subprocess.run(command, shell=True, cwd=project, capture_output=True, text=True)
+    _leave_checkpoints(project)
+    env = os.environ | {"PATH": f"{sys.prefix}/bin{os.pathsep}{os.environ['PATH']}"}  # as where trajreg was installed
+    done = subprocess.run(command, shell=True, cwd=project, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _leave_checkpoints(folder):
+    """What a training of three steps left."""
+    import torch
+
+    (folder / "checkpoints").mkdir()
+    for step in (0, 1, 3):
+        torch.save({"weight": torch.full((2,), 3.0 - step)}, folder / "checkpoints" / f"step_{step}.pt")
+    (folder / "losses.csv").write_text("step,loss\n0,2.0\n1,1.0\n2,0.5\n")
 
 
 def test_make_lab_has_what_it_needs():
