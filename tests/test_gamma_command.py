@@ -15,8 +15,8 @@ from conftest import ROOT
 from safetensors.torch import save_file
 
 import trajreg
+from trajreg.checkpoints.order import step_in_name
 from trajreg.cli import main
-from trajreg.trajectory.checkpoint_order import step_in_name
 
 EDGES = (0, 20, 50, 60)
 STEPS = np.arange(60)

@@ -22,6 +22,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from trajreg.checkpoints.table import from_checkpoints
     from trajreg.metrics.aggregate import over_stretches
     from trajreg.metrics.directedness import directedness
     from trajreg.metrics.factors import factors
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from trajreg.metrics.shuffled import shuffled_updates
     from trajreg.metrics.summary import summary
     from trajreg.plots.plot import plot
-    from trajreg.trajectory.checkpoints import from_checkpoints
     from trajreg.trajectory.export import export
     from trajreg.trajectory.recorder import TrajectoryRecorder
 
@@ -44,7 +44,7 @@ _HOME = {
     "directedness": "trajreg.metrics.directedness",
     "export": "trajreg.trajectory.export",
     "factors": "trajreg.metrics.factors",
-    "from_checkpoints": "trajreg.trajectory.checkpoints",
+    "from_checkpoints": "trajreg.checkpoints.table",
     "over_stretches": "trajreg.metrics.aggregate",
     "plot": "trajreg.plots.plot",
     "regularity": "trajreg.metrics.regularity",

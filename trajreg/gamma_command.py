@@ -17,7 +17,7 @@ from trajreg.files import write_bytes
 from trajreg.studies.numbers import number
 
 if TYPE_CHECKING:
-    from trajreg.trajectory.checkpoint_distances import Opened, Snapshots
+    from trajreg.checkpoints.distances import Opened, Snapshots
 
 NAME = "gamma"
 ABOUT = "γ of each stretch between the checkpoints of a training that is over, from its log; no checkout is needed"
@@ -93,11 +93,11 @@ def run(options: argparse.Namespace) -> bool:
     Raises:
         InputError: as `trajreg.from_checkpoints`, `in_order` and `logged_stretches`; a suffix that nothing is written with; no matplotlib.
     """
+    from trajreg.checkpoints.distances import open_all
+    from trajreg.checkpoints.logged_stretches import logged_stretches
+    from trajreg.checkpoints.order import expanded, in_order
+    from trajreg.checkpoints.table import table_of
     from trajreg.metrics.stretches import Stretches  # with torch, which the other commands do without
-    from trajreg.trajectory.checkpoint_distances import open_all
-    from trajreg.trajectory.checkpoint_order import expanded, in_order
-    from trajreg.trajectory.checkpoints import table_of
-    from trajreg.trajectory.logged_stretches import logged_stretches
 
     _refuse_suffix("--out", options.out, TABLES)
     _refuse_suffix("--picture", options.picture, PICTURES)
@@ -125,7 +125,7 @@ def run(options: argparse.Namespace) -> bool:
 
 def _compare(opened: "Sequence[Opened]") -> "Snapshots":
     """With a bar on a terminal."""
-    from trajreg.trajectory.checkpoint_distances import Snapshots, num_comparisons
+    from trajreg.checkpoints.distances import Snapshots, num_comparisons
 
     with tqdm(total=num_comparisons(len(opened)), desc="comparing checkpoints", leave=False, disable=None) as bar:
         return Snapshots.of(opened, bar.update)

@@ -13,8 +13,8 @@ EXAMPLES = (
     "trajreg.metrics.regularity",
     "trajreg.metrics.sharpness",
     "trajreg.metrics.shuffled",
-    "trajreg.trajectory.checkpoint_order",
-    "trajreg.trajectory.checkpoints",
+    "trajreg.checkpoints.order",
+    "trajreg.checkpoints.table",
     "trajreg.trajectory.recorder",
 )
 

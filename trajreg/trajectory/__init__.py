@@ -14,9 +14,6 @@
 - `towards`: distances towards a θ_T that is known, while epochs are run once more (`replay`); exact, no iterates
 - `kept_path`: a path as `store` or `sketch` kept it, for the structure function of any stretch
 - `tables`: what is kept of a trajectory: γ by step, by epoch and over the run
-- `checkpoints.from_checkpoints`: γ of a training that is over, from what it left; `checkpoint_file`, `state_dicts`, `checkpoint_order`,
-  `checkpoint_distances`: reading them, which tensors are θ, their order, how far apart they are
-- `training_log`, `logged_stretches`: losses and learning rates by step, and over the stretches between checkpoints
 - `flat`, `recent`, `boundaries`, `distances`: θ as one vector, the latest iterates reduced a block at a time, those at the
   ends of epochs, and what all estimators hand over
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from trajreg.checkpoints.file import is_mapped, load
+from trajreg.checkpoints.state_dicts import Contents, unused
 from trajreg.errors import InputError, choices
-from trajreg.trajectory.checkpoint_file import is_mapped, load
-from trajreg.trajectory.state_dicts import Contents, unused
 
 BLOCK = 2**26  # bytes that are read of a mapped file before it is closed, which frees its pages
 CHUNK = 2**20  # weights that are subtracted at once

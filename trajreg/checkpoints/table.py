@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from trajreg.checkpoints.distances import Checkpoint, Snapshots, open_all
 from trajreg.metrics.stretches import Stretches
-from trajreg.trajectory.checkpoint_distances import Checkpoint, Snapshots, open_all
 
 
 def from_checkpoints(

@@ -14,8 +14,8 @@ from conftest import ROOT
 from safetensors.torch import save_file
 
 import trajreg
+from trajreg.checkpoints import distances
 from trajreg.errors import InputError
-from trajreg.trajectory import checkpoint_distances
 
 KNOWN = {"loss": 1.0, "lr": 0.1, "num_steps": 5}
 PLACES = (3.0, 1.0, 0.0)
@@ -120,8 +120,8 @@ def test_tied_weights_of_a_file_count_once(tmp_path):
 
 @pytest.mark.parametrize("block", [1, 2**40])
 def test_blocks_and_chunks_change_nothing(tmp_path, monkeypatch, block):
-    monkeypatch.setattr(checkpoint_distances, "BLOCK", block)
-    monkeypatch.setattr(checkpoint_distances, "CHUNK", 4)
+    monkeypatch.setattr(distances, "BLOCK", block)
+    monkeypatch.setattr(distances, "CHUNK", 4)
     table = trajreg.from_checkpoints(written(tmp_path, "pt"), **KNOWN)
     np.testing.assert_allclose(table["distance"], [9, 3])
 
@@ -211,8 +211,8 @@ def test_files_that_do_not_fit_together_are_both_named(tmp_path):
 MEASURED = """
 import sys, threading, time
 import torch, trajreg
-from trajreg.trajectory import checkpoint_distances
-checkpoint_distances.BLOCK = checkpoint_distances.CHUNK = 2**21
+from trajreg.checkpoints import distances
+distances.BLOCK = distances.CHUNK = 2**21
 paths = sys.argv[1:]
 
 def resident():

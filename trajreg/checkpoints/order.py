@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from trajreg.checkpoints.file import SAFETENSORS, checkpoints_in, is_checkpoint, load
 from trajreg.errors import InputError
-from trajreg.trajectory.checkpoint_file import SAFETENSORS, checkpoints_in, is_checkpoint, load
 
 TRAINER_STATE = "trainer_state.json"  # of Hugging Face's trainer, in a checkpoint's folder
 COUNTER = "global_step"  # there, and in a file of Lightning's

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from trajreg.checkpoints.training_log import Log
 from trajreg.errors import InputError
-from trajreg.trajectory.training_log import Log
 
 
 @dataclass(frozen=True)
