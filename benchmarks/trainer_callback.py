@@ -6,6 +6,11 @@ A small GPT-2, made on the spot (4 layers of width 128, 0.8 million weights, 8 s
 pairs of turns without and with `RegularityCallback`, with gradient accumulation or not. Prints the ratio of processor seconds, its median,
 smallest and largest over turns, of the whole training (with reduction and table at its end), and whether the weights are the same bits.
 
+Found on a two-core CPU, five turns of 40 steps, 56 to 67 ms a step without; the weights are the same bits:
+
+                        store                     sketch
+    no accumulation     1.15 (1.10 … 1.33)        1.03 (1.02 … 1.05)
+    of 4 mini-batches   1.15 (1.12 … 1.17)        1.03 (1.02 … 1.04)
 """
 
 import argparse
