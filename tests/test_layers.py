@@ -15,7 +15,7 @@ MAX_FUNCTION_LINES = 40
 # functions that pass options on, to a library or to what they wrap, and hooks that are given more than they need
 PASS_ON = {("processes.py", "Process"), ("report/render.py", "_environment"), ("errors.py", "call")} | {
     ("trajectory/transformers.py", name)
-    for name in ("watched", "on_train_begin", "on_pre_optimizer_step", "on_step_end", "on_save", "on_train_end")
+    for name in ("watched", "told", "on_train_begin", "on_pre_optimizer_step", "on_step_end", "on_save", "on_train_end")
 }
 DOCUMENTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 

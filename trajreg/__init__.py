@@ -15,6 +15,7 @@ Reading a table of steps:
 - `factors`: what γ is made of
 - `shuffled_updates`: γ along the path that makes the same updates in another order
 
+`InputError` is what all of them raise where something given is wrong; it is a `ValueError`.
 `__version__` is that of the installed package; "0+unknown" where it is not installed but read from its folder.
 """
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 # name → module, imported when first used: planning and `make` with nothing to do never wait for torch
 _HOME = {
     "Eigenvalues": "trajreg.metrics.sharpness",
+    "InputError": "trajreg.errors",
     "TheoremBound": "trajreg.metrics.regularity",
     "TrajectoryRecorder": "trajreg.trajectory.recorder",
     "directedness": "trajreg.metrics.directedness",
@@ -56,6 +58,7 @@ _HOME = {
 
 __all__ = [
     "Eigenvalues",
+    "InputError",
     "TheoremBound",
     "TrajectoryRecorder",
     "directedness",

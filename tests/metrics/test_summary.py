@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 
 import trajreg
 
@@ -68,3 +69,42 @@ def test_a_single_step_and_none():
     assert trajreg.summary(straight(1)).index.tolist() == ["early", "whole"]
     with pytest.raises(ValueError, match="no rows"):
         trajreg.summary(straight(2)[:0])
+
+
+def recorded(options, rates, num_steps=20):
+    """Two recordings of one path: by `options`, and of every step."""
+    tables = []
+    for chosen in (options, {"estimator": "store"}):
+        random = np.random.default_rng(0)
+        weight = torch.nn.Parameter(torch.zeros(7, dtype=torch.float64))
+        recorder = trajreg.TrajectoryRecorder([weight], **chosen)
+        for step in range(num_steps):
+            recorder.log_step(1.0 + random.random(), lr=rates[step])
+            with torch.no_grad():
+                weight.add_(torch.from_numpy(rates[step] * (1 + random.normal(size=7))))
+        tables.append(recorder.finish().regularity())
+    return tables
+
+
+@pytest.mark.parametrize("per_epoch", [3, 6, 19, 20, 100])
+@pytest.mark.parametrize("rates", [[0.1] * 20, list(np.linspace(0.2, 0.01, 20))], ids=["constant", "schedule"])
+def test_an_epoch_that_is_shorter_counts_as_what_it_is(per_epoch, rates):
+    epochs, steps = recorded({"estimator": "epoch", "steps_per_epoch": per_epoch}, rates)
+    found, expected = (trajreg.summary(one).loc["whole"] for one in (epochs, steps))
+    for name in ("steps", "lr", "distance", "gamma", "gamma_walk", "directedness", "rate"):
+        assert found[name] == pytest.approx(expected[name], rel=1e-9), name
+    assert trajreg.directedness(epochs) == pytest.approx(trajreg.directedness(steps), rel=1e-9)
+
+
+def test_an_epoch_of_rate_zero_has_a_loss_and_counts():
+    rates = [0.0] * 10 + [0.1] * 10
+    epochs, steps = recorded({"estimator": "epoch", "steps_per_epoch": 10}, rates)
+    assert epochs["loss"].tolist() == pytest.approx([steps["loss"][:10].mean(), steps["loss"][10:].mean()])
+    assert trajreg.summary(epochs)["loss"]["whole"] == pytest.approx(steps["loss"].mean())
+    assert trajreg.summary(epochs)["gamma"]["whole"] == pytest.approx(trajreg.summary(steps)["gamma"]["whole"])
+
+
+def test_a_table_that_begins_later_has_its_own_first_fifth():
+    found = trajreg.summary(straight(10).assign(step=lambda table: table["step"] + 500))
+    assert found["steps"].tolist() == [2, 8, 10]
+    assert trajreg.summary(straight(30)[20:])["steps"].tolist() == [2, 8, 10]

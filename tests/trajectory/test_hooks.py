@@ -129,3 +129,61 @@ def test_a_trajectory_that_has_no_table_is_printed_all_the_same():
     for lr in ([0.1, 0.1], [0.1, 0.2]):
         recorder.log_step(1.0, lr=lr)
     assert len(str(recorder.finish()).splitlines()) == 2
+
+
+def test_a_recording_goes_on_only_from_the_weights_it_was_left_at():
+    net, inputs, targets = problem()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    recorder = trajreg.TrajectoryRecorder(net.parameters())
+    for _ in range(3):
+        loss = nn.functional.cross_entropy(net(inputs), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        with recorder.step(loss, lr=0.1):
+            optimizer.step()
+    state, weights = recorder.state_dict(), {name: one.clone() for name, one in net.state_dict().items()}
+    other = problem()[0]
+    with pytest.raises(
+        InputError, match="the recording was left at other weights than these: load its state after those"
+    ):
+        trajreg.TrajectoryRecorder(other.parameters()).load_state_dict(state)
+    other.load_state_dict(weights)
+    resumed = trajreg.TrajectoryRecorder(other.parameters())
+    resumed.load_state_dict(state)
+    assert len(resumed.losses()) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_steps": -3}, "num_steps = -3, must be at least 1, a whole number"),
+        ({"num_steps": "10"}, "num_steps = '10', must be at least 1, a whole number"),
+        ({"estimator": "epoch", "steps_per_epoch": 2.5}, "steps_per_epoch = 2.5, must be at least 1, a whole number"),
+        ({"steps_per_epoch": True}, "steps_per_epoch = True, must be at least 1"),
+        ({"memory": -1}, "memory = -1, must be at least 0, a whole number"),
+        ({"directory": "not here"}, "directory not here is not there, or no folder"),
+    ],
+)
+def test_options_that_no_recording_has(options, message):
+    with pytest.raises(InputError, match=message):
+        trajreg.TrajectoryRecorder(problem()[0], **options)
+
+
+def test_numbers_of_numpy_are_numbers():
+    recorder = trajreg.TrajectoryRecorder(problem()[0], num_steps=np.int64(3))
+    for _ in range(3):
+        recorder.log_step(1.0, lr=0.1)
+    assert len(recorder.finish(until=np.int64(2)).loss) == 2
+
+
+def test_a_sketch_is_printed_with_its_error():
+    net = problem()[0]
+    recorder = trajreg.TrajectoryRecorder(net, "sketch", num_sketch=8)
+    for _ in range(5):
+        recorder.log_step(1.0, lr=0.1)
+        with torch.no_grad():
+            for weight in net.parameters():
+                weight.add_(torch.randn_like(weight))
+    trajectory = recorder.finish()
+    value, error = trajectory.directedness()
+    assert f"D {value:.4g} ± {error:.2g} · " in str(trajectory)

@@ -96,7 +96,8 @@ def test_epoch_means_over_groups_agree_with_store():
     for column in ("gamma", "gamma_walk", "gamma_excess"):
         np.testing.assert_allclose(epochs[column], means[column], rtol=1e-10)
     np.testing.assert_allclose(epochs["distance_scaled"], steps["distance_scaled"].iloc[::5], rtol=1e-10)
-    assert list(epochs) == list(steps)
+    assert list(epochs) == [*steps, "num_steps"]
+    assert epochs["num_steps"].tolist() == [5, 5, 5, 5, 4]
     of_steps = ["cosine", "forward_cosine", "cosine_walk", "update_norm", "update_scaled"]
     assert epochs[of_steps].isna().all(axis=None)
 

@@ -114,7 +114,8 @@ def test_epoch_means_agree_with_store_to_rounding():
     _, store = train({"estimator": "store"})
     _, epoch = train({"estimator": "epoch", "steps_per_epoch": 5})  # 24 steps: the last epoch is shorter
     steps, epochs = store.regularity(), epoch.regularity()
-    assert list(epochs) == list(steps)
+    assert list(epochs) == [*steps, "num_steps"]
+    assert epochs["num_steps"].tolist() == [5, 5, 5, 5, 4]
     assert list(epochs["step"]) == [0, 5, 10, 15, 20]
     weight, starts = (steps["lr"] * steps["gap"]).to_numpy(), epochs["step"].to_numpy()
     for column in ("gamma", "gamma_walk", "gamma_excess"):

@@ -1,5 +1,6 @@
 """The callback of Hugging Face's Trainer, against that Trainer: the table is that of the same training written out by hand."""
 
+import shutil
 import subprocess
 import sys
 import warnings
@@ -127,11 +128,31 @@ def test_a_training_resumed_from_a_checkpoint_has_the_same_table(tmp_path):
     pd.testing.assert_frame_equal(resumed, whole)
 
 
+def test_the_recording_is_that_of_the_checkpoint_it_resumes_from(tmp_path):
+    """Not the one of the same step that lies where checkpoints are saved now."""
+    options = {"save_strategy": "steps", "save_steps": 2, "in_checkpoints": True}
+    whole = recorded(tmp_path / "one", **options)[0].table
+    (tmp_path / "one").rename(tmp_path / "moved")
+    recorded(tmp_path / "other", learning_rate=0.03, **options)
+    resumed = recorded(tmp_path / "other", resume=str(tmp_path / "moved" / "checkpoint-4"), **options)[0].table
+    pd.testing.assert_frame_equal(resumed, whole)
+
+
+def test_the_recording_of_another_training_is_refused(tmp_path):
+    options = {"save_strategy": "steps", "save_steps": 2, "in_checkpoints": True}
+    recorded(tmp_path / "one", **options)
+    recorded(tmp_path / "other", learning_rate=0.03, **options)
+    shutil.copy(tmp_path / "other" / "checkpoint-4" / "trajreg.pt", tmp_path / "one" / "checkpoint-4")
+    with pytest.raises(InputError, match="the recording was left at other weights than these"):
+        recorded(tmp_path / "one", resume=str(tmp_path / "one" / "checkpoint-4"), **options)
+
+
 def test_resumed_without_its_recording_it_says_how_to_have_one(tmp_path):
     options = {"save_strategy": "steps", "save_steps": 2}
     recorded(tmp_path, **options)
     with pytest.raises(
-        InputError, match=r"resumes at step 4, but .*trajreg.pt is not there: RegularityCallback\(trainer, in_ch"
+        InputError,
+        match=r"resumes from .*checkpoint-4, but .*trajreg.pt is not there: RegularityCallback\(trainer, in_ch",
     ):
         recorded(tmp_path, resume=str(tmp_path / "checkpoint-4"), **options)
 
@@ -145,7 +166,10 @@ def test_the_end_is_where_the_training_ended_not_the_best_checkpoint_it_loads(tm
     pd.testing.assert_frame_equal(callback.table, plain)
 
 
-def test_stopped_by_a_callback_that_comes_later_the_last_step_is_left_out(tmp_path):
+@pytest.mark.parametrize(
+    ("options", "num_left"), [({}, 3), ({"estimator": "epoch", "steps_per_epoch": 2}, 2)], ids=["store", "epoch"]
+)
+def test_stopped_by_a_callback_that_comes_later_the_last_step_is_left_out(options, num_left, tmp_path):
     class Stop(transformers.TrainerCallback):
         def on_evaluate(self, args, state, control, **others):
             control.should_training_stop = True
@@ -154,13 +178,13 @@ def test_stopped_by_a_callback_that_comes_later_the_last_step_is_left_out(tmp_pa
 
     one = trainer(tmp_path, max_steps=-1, load_best_model_at_end=True, save_strategy="epoch", eval_strategy="epoch")
     one.train_dataset = tokens(16)
-    callback = RegularityCallback(one)
+    callback = RegularityCallback(one, **options)
     one.add_callback(Stop())
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         one.train()
-    assert len(callback.table) == 3
-    assert any("the table has the first 3 of 4 steps" in str(one.message) for one in caught)
+    assert len(callback.trajectory.loss) == num_left
+    assert any(f"the table has the first {num_left} of 4 steps" in str(one.message) for one in caught)
 
 
 def test_a_training_that_diverges_keeps_its_good_steps(tmp_path):

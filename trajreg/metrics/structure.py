@@ -81,9 +81,9 @@ def structure_exponent(table: pd.DataFrame) -> float:
         table: of `structure_function`.
 
     Returns:
-        h; NaN for fewer than two lags, or where an S(k) is 0.
+        h; NaN for fewer than two lags, or where an S(k) is 0 or not finite.
     """
-    if len(table) < 2 or not (table["mean_sq"] > 0).all():
+    if len(table) < 2 or not table["mean_sq"].between(0, np.inf, inclusive="neither").all():
         return float("nan")
     lag, mean_sq = np.log(table["lag"].to_numpy(dtype=float)), np.log(table["mean_sq"].to_numpy())
     centred = lag - lag.mean()

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import pandas as pd
 
 from trajreg.metrics.aggregate import over_stretches, phase_of
@@ -47,7 +46,8 @@ def summary(table: pd.DataFrame) -> Summary:
             `trajreg.from_checkpoints`.
 
     Returns:
-        Rows `early` (what begins within the first fifth of the steps), `late` and `whole`, with `steps`; `loss` and `lr`, means over steps;
+        Rows `early` (what begins within the first fifth of the steps), `late` and `whole`, with `steps`; `loss` and `lr`, means over steps
+        (of epochs and stretches between checkpoints what the table has, a mean that may be weighted by the learning rate);
         `distance`, ‖θ_a − θ_T‖ where the row begins; `gamma`, `gamma_walk` and `rate` (ratios of sums), `directedness` and
         `gamma_positive`, as `over_stretches` has them, and `forward_cosine`, the median. NaN is what the table does not tell.
         For the standard error of D of a sketch there is `Trajectory.directedness`.
@@ -65,26 +65,17 @@ def summary(table: pd.DataFrame) -> Summary:
     """
     if table.empty:
         raise ValueError("the table has no rows: a summary is of at least one step")
-    counts = _steps_of_rows(table)
-    phase = pd.Series(
-        phase_of(table, int(table["step"].iloc[-1] - table["step"].iloc[0] + counts[-1])), index=table.index
-    )
+    counts = table.get("num_steps", pd.Series(1, index=table.index))
+    since = table["step"] - table["step"].iloc[0]  # of checkpoints the first may be of a later step
+    phase = pd.Series(phase_of(since.to_frame(), int(since.iloc[-1] + counts.iloc[-1])), index=table.index)
     whole = pd.Series("whole", index=table.index)
     rows = [_rows(table, counts, label) for label in (phase, whole)]
     return Summary(pd.concat(rows).reindex([one for one in ("early", "late", "whole") if one in {*phase, "whole"}]))
 
 
-def _steps_of_rows(table: pd.DataFrame) -> np.ndarray:
-    """(rows,) how many steps each row stands for; the last row of epochs may be shorter than the others, which the table does not tell."""
-    if "num_steps" in table:
-        return table["num_steps"].to_numpy()
-    apart = np.diff(table["step"])
-    return np.append(apart, apart[-1]) if len(apart) else np.ones(1, dtype=int)
-
-
-def _rows(table: pd.DataFrame, counts: np.ndarray, label: pd.Series) -> pd.DataFrame:
+def _rows(table: pd.DataFrame, counts: pd.Series, label: pd.Series) -> pd.DataFrame:
     of_stretch = over_stretches(table, label.to_numpy())
-    steps = pd.Series(counts, index=table.index).groupby(label).sum()
+    steps = counts.groupby(label).sum()
     means = table[["loss", "lr"]].mul(counts, axis=0).groupby(label).sum(min_count=1).div(steps, axis=0)
     first = table.groupby(label)[["distance"]].first()
     result = pd.concat([steps.rename("steps"), means, first, of_stretch], axis=1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from trajreg.errors import InputError, lists_options
+from trajreg.errors import InputError, lists_options, shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,6 +47,11 @@ def plot(
         if (error.name or "").partition(".")[0] not in NEEDED:
             raise
         raise InputError(f"trajreg.plot needs {error.name}; install the extra: pip install 'trajreg[plots]'") from None
+    for one, rows in {name: table, **(compare or {})}.items():
+        if not isinstance(rows, pd.DataFrame):
+            raise InputError(
+                f"the table {one!r} is {shown(rows)}; give one of trajreg.regularity, of a recording or of from_checkpoints"
+            )
     if compare and name in compare:
         raise InputError(f"compare has a table of the name {name!r} too: give another `name`")
     return trajectory_panels({name: table, **(compare or {})}, nulls)

@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import SymmetricalLogLocator
 
 from trajreg.errors import InputError
 from trajreg.metrics.aggregate import over_stretches
@@ -20,6 +21,8 @@ from trajreg.studies.names import Name
 
 STRETCHES = 60  # points of a curve, at most: ratios of sums over as many steps each
 FEW = 20  # points, up to which each is marked
+WIDE = 10  # times the smallest value, up to which an axis is linear
+NEAR = 100  # times the linear part of an axis, up to which it has numbers within its decades
 BAND = 0.15  # opacity
 WIDTH, HEIGHT = 13 / 3, 4.0  # inches of a panel
 
@@ -76,9 +79,7 @@ def _curve(name: str, table: pd.DataFrame) -> pd.DataFrame:
             f"the table {name!r} {what}: give one of trajreg.regularity, of a recording or of from_checkpoints"
         )
     points = np.arange(len(table)) * min(STRETCHES, len(table)) // len(table)
-    counts = table.get(
-        "num_steps", pd.Series(np.gradient(table["step"]) if len(table) > 1 else [1.0], index=table.index)
-    )
+    counts = table.get("num_steps", pd.Series(1, index=table.index))
     weights = counts.groupby(points).sum()
     curve = over_stretches(table, points)
     curve["loss"] = (table["loss"] * counts).groupby(points).sum() / weights
@@ -95,7 +96,15 @@ def _draw(axis: Axes, panel: Panel, curves: dict[str, pd.DataFrame], colours: di
             ends = curve[["gamma_low", "gamma_high"]].T.to_numpy()
             axis.fill_between(curve["step"], *ends, color=colours[name], alpha=BAND, linewidth=0)
             for null in NULLS if nulls else ():
-                axis.plot(curve["step"], curve[null], color=colours[name], linewidth=1.2, linestyle=NULLS[null][1])
+                style = NULLS[null][1]
+                axis.plot(
+                    curve["step"],
+                    curve[null],
+                    color=colours[name],
+                    linewidth=1.2,
+                    linestyle=style,
+                    marker=marker and "_",
+                )
     axis.set(title=panel.title, xlabel="step", ylabel=panel.unit)
     if panel.baseline is not None:
         axis.axhline(panel.baseline, color="0.3", linewidth=0.8)
@@ -103,15 +112,20 @@ def _draw(axis: Axes, panel: Panel, curves: dict[str, pd.DataFrame], colours: di
 
 
 def _scale(axis: Axes, panel: Panel, drawn: list[pd.Series]) -> None:
+    """Logarithmic where the values span much; around 0 linear, up to the smallest median or the random walk's value."""
     values = pd.concat(drawn).dropna()
-    if panel.scale == "log" and (values > 0).all():
+    wide = values.min() <= 0 or values.max() > WIDE * values.min()
+    if panel.scale == "log" and wide and (values > 0).all():
         axis.set_yscale("log")
         number_log_axis(axis.yaxis)
-    elif panel.scale == "symlog" and (values > 0).any():
+    elif panel.scale == "symlog" and wide and (values > 0).any():
         linear = panel.baseline or float(min(one[one > 0].median() for one in drawn if (one > 0).any()))
         axis.set_yscale("symlog", linthresh=linear)
-        if (values > 0).all():
-            axis.set_ylim(bottom=0)
+        near = values.max() < NEAR * linear
+        axis.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=linear, subs=(1, 2, 5) if near else (1,)))
+        axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "−"))
+    if panel.scale != "linear" and (values > 0).all() and axis.get_yscale() != "log":
+        axis.set_ylim(bottom=0)
 
 
 def _drawn_nulls(curves: dict[str, pd.DataFrame]) -> list[str]:

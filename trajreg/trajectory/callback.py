@@ -64,12 +64,11 @@ class CallbackRecording:
         """The weights are θ_T, or with `without_last` no longer: then the last step is left out, which led to where nobody knows."""
         recorder, self._recorder = self.recorder, None
         recorded = len(recorder.losses())
-        if recorded <= without_last:
-            recorder.close()
-            warnings.warn("the training ended before a step of it could be measured", stacklevel=2)
-            return
+        until = recorded - without_last
+        if without_last and recorder.estimator == "epoch":
+            until -= until % (self._options.steps_per_epoch or 1)  # θ is known there
         try:
-            self.trajectory = recorder.finish(until=recorded - 1 if without_last else "finite")
+            self.trajectory = recorder.finish(until=until if without_last else "finite")
         except InputError as error:  # of a training that is over: its trainer is to return all the same
             recorder.close()
             warnings.warn(str(error), stacklevel=2)
@@ -77,7 +76,9 @@ class CallbackRecording:
         self.table = self.trajectory.regularity()
         if len(self.trajectory.loss) < recorded:
             why = "the weights it ended at are not there any more" if without_last else "the training diverged"
-            warnings.warn(f"{why}: the table has the first {len(self.table)} of {recorded} steps", stacklevel=2)
+            warnings.warn(
+                f"{why}: the table has the first {len(self.trajectory.loss)} of {recorded} steps", stacklevel=2
+            )
 
     def drop(self) -> None:
         """Free what was kept."""

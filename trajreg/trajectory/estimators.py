@@ -1,11 +1,12 @@
 """The estimators by name: which there are, which one `auto` means, whether a recording fits, and making one."""
 
 from dataclasses import dataclass, replace
+from numbers import Integral
 from pathlib import Path
 
 import torch
 
-from trajreg.errors import InputError, lists_options
+from trajreg.errors import InputError, lists_options, shown
 from trajreg.trajectory.epoch import Epoch, epoch_length
 from trajreg.trajectory.estimate import Estimate, room, seconds_per_copy, shortest, usable_memory
 from trajreg.trajectory.parameters import Parameters, Weights
@@ -14,6 +15,7 @@ from trajreg.trajectory.store import DEFAULT_MEMORY, Store
 
 ESTIMATORS = ("store", "epoch", "sketch", "auto")
 DEFAULT_SKETCH = 8192
+_WHOLE = {"num_steps": 1, "steps_per_epoch": 1, "memory": 0}  # the least that each may be
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,12 @@ class Options:
     def __post_init__(self) -> None:
         if self.estimator not in ESTIMATORS:
             raise InputError(f"estimator {self.estimator!r} is unknown, choose from {', '.join(ESTIMATORS)}")
+        for name, at_least in _WHOLE.items():
+            _refuse_unless_whole(name, getattr(self, name), at_least)
+        if self.directory is not None and not Path(self.directory).is_dir():
+            raise InputError(
+                f"directory {self.directory} is not there, or no folder; iterates go there beyond `memory`"
+            )
         if self.estimator == "epoch":
             epoch_length(self.steps_per_epoch)
 
@@ -52,6 +60,13 @@ class Options:
     def sketch_size(self, weights: Weights) -> int:
         """k of `sketch`: num_sketch, or its default."""
         return min(DEFAULT_SKETCH, weights.count) if self.num_sketch is None else self.num_sketch
+
+
+def _refuse_unless_whole(name: str, value: object, at_least: int) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < at_least:
+        raise InputError(f"{name} = {shown(value)}, must be at least {at_least}, a whole number")
 
 
 def room_for(options: Options, weights: Weights, num_steps: int) -> tuple[int, int]:
@@ -88,7 +103,7 @@ def seconds_per_step(options: Options, weights: Weights) -> float:
 
 
 @lists_options
-def recording_estimate(
+def estimate(
     parameters: Parameters,
     num_steps: int,
     estimator: str = "store",

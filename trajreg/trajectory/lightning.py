@@ -1,6 +1,7 @@
 """γ of a training by Lightning: the extra `lightning` (`pytorch_lightning` does too). The rest of trajreg does not import this."""
 
 import sys
+import warnings
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,11 @@ class RegularityCallback(Callback):
         if len(trainer.optimizers) != 1 or trainer.world_size != 1:
             raise InputError(
                 f"RegularityCallback records one optimiser on one device, got {len(trainer.optimizers)} and {trainer.world_size}"
+            )
+        if trainer.global_step and not self._resumed:
+            warnings.warn(
+                f"the training goes on at step {trainer.global_step}, with no recording of those before: the table begins there, as step 0",
+                stacklevel=2,
             )
         steps = trainer.estimated_stepping_batches
         self._recording.begin(trainer.optimizers[0], int(steps) if 0 < steps < float("inf") else None, self._resumed)

@@ -10,8 +10,8 @@ import pandas as pd
 import torch
 
 from trajreg.errors import InputError, lists_options
-from trajreg.trajectory.estimators import Options, make_estimator, recording_estimate
-from trajreg.trajectory.identity import identity_of, refuse_another
+from trajreg.trajectory.estimators import Options, estimate, make_estimator
+from trajreg.trajectory.identity import digest, identity_of, refuse_another
 from trajreg.trajectory.parameters import Parameters, Weights
 from trajreg.trajectory.reduction import Reduction, Until
 from trajreg.trajectory.step_input import Loss, Rates, float64, known_rates, loss_of, rates_of
@@ -112,7 +112,7 @@ class TrajectoryRecorder:
             "make a new one of the copied model, and give it the recording by load_state_dict(recorder.state_dict())"
         )
 
-    estimate = staticmethod(recording_estimate)
+    estimate = staticmethod(estimate)
 
     @contextmanager
     def step(self, loss: Loss, *, lr: Rates | None = None) -> Iterator[None]:
@@ -210,24 +210,21 @@ class TrajectoryRecorder:
         """
         self._refuse_if_closed("state_dict")
         loss, lr = torch.from_numpy(self.losses()), torch.tensor(self._lr, dtype=torch.float64)
-        return self._identity | {
-            "loss": loss,
-            "lr": lr,
-            "iterates": self._estimator.state(),
-            "so_far": self._so_far.state(),
-        }
+        kept = {"iterates": self._estimator.state(), "so_far": self._so_far.state(), "weights": digest(self._weights)}
+        return self._identity | {"loss": loss, "lr": lr} | kept
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue a recording: after the model and the optimiser were restored, before the first step; gives the same table bitwise.
 
-        Raises InputError when this recorder has steps already, or `state` is of another estimator or other parameters, which are named.
+        Raises InputError when this recorder has steps already, `state` is of another estimator or other parameters, which are named, or
+        the weights are not those it was left at.
         """
         self._refuse_if_closed("load_state_dict")
         if self._lr:
             raise InputError(
                 f"this recorder holds {len(self._lr)} steps already; load a state into a new one, before its first step"
             )
-        refuse_another(state, self._identity)
+        refuse_another(state, self._identity, self._weights)
         self._earlier, self._lr = state["loss"].numpy().copy(), state["lr"].tolist()
         self._estimator.load_state(state["iterates"])
         self._so_far.load_state(state["so_far"])

@@ -1,5 +1,6 @@
 """How much of a recording is reduced: all of it, up to a step, or as far as it is finite."""
 
+from numbers import Integral
 from typing import Literal
 
 import numpy as np
@@ -43,11 +44,11 @@ class Reduction:
             raise InputError(
                 f"none of the {recorded} steps recorded can be measured: a loss or a weight is not finite from the start on"
             )
-        if isinstance(until, bool) or not isinstance(until, int) or not 1 <= until <= recorded:
+        if isinstance(until, bool) or not isinstance(until, Integral) or not 1 <= until <= recorded:
             raise InputError(
                 f"until = {until!r}, should be a number of steps from 1 to {recorded}, those recorded, or 'finite'"
             )
-        return until
+        return int(until)
 
     def _sound(self) -> int:
         """The number of leading steps with finite losses that end at finite weights."""

@@ -37,8 +37,9 @@ class Trajectory:
             "regularity() is its table; trajreg.summary(table) and trajreg.plot(table) show it",
         ]
         with suppress(InputError):  # rates of groups that change their ratios, where only ends of epochs are known
-            whole = summary(self.regularity()).loc["whole"]
-            told = f"γ {whole['gamma']:.4g} = D {whole['directedness']:.4g} · γ of a walk {whole['gamma_walk']:.4g}"
+            whole, (directed, error) = summary(self.regularity()).loc["whole"], self.directedness()
+            gamma, more = directed * whole["gamma_walk"], f" ± {error:.2g}" if error else ""
+            told = f"γ {gamma:.4g} = D {directed:.4g}{more} · γ of a walk {whole['gamma_walk']:.4g}"
             lines.insert(1, f"{told} (ℓ* = 0), ‖θ_0 − θ_T‖ {whole['distance']:.4g}")
         return "\n".join(lines)
 
@@ -46,7 +47,8 @@ class Trajectory:
         """γ and its companions, the columns of `trajreg.regularity`: one row a step with `store`, one row an epoch with `epoch`.
 
         A row of an epoch carries its first step, the gap-weighted γ, walk and excess (exact, Identity B), the distance at its
-        start and means of loss, gap and inner_product weighted by lr; update_norm and all cosines are NaN: snapshots do not tell them.
+        start and means of loss, gap and inner_product weighted by lr, and `num_steps`, since the last epoch may be shorter; update_norm and
+        all cosines are NaN: snapshots do not tell them.
         With `sketch`, one row a step and three more columns: gamma_stderr (of gamma and of gamma_excess), cosine_stderr and
         forward_cosine_stderr.
 
@@ -139,19 +141,23 @@ class Trajectory:
     def _by_epoch(self, optimal_loss: float | np.ndarray) -> pd.DataFrame:
         starts = np.arange(0, len(self.loss), self.steps_per_epoch)
         self._refuse_varying_ratios(starts)
+        num_steps = np.diff([*starts, len(self.loss)])
         weight = mean_lr(self.lr, self.group_sizes)
-        total = np.add.reduceat(weight, starts)
+        moves = np.repeat(np.add.reduceat(weight, starts) > 0, num_steps)
+        counted = np.where(moves, weight, 1.0)  # an epoch of rate 0 has plain means
+        total = np.add.reduceat(counted, starts)
         optimal_loss = np.broadcast_to(optimal_loss, self.loss.shape)
-        return as_long_steps(
+        table = as_long_steps(
             first=starts,
             distance_sq=self.distances.distance_sq,
             update_sq=np.add.reduceat(self.distances.update_sq, starts),
-            loss=np.add.reduceat(weight * self.loss, starts) / total,
-            lr=total / np.diff([*starts, len(self.loss)]),
+            loss=np.add.reduceat(counted * self.loss, starts) / total,
+            lr=np.add.reduceat(weight, starts) / num_steps,
             total_lr=np.add.reduceat(self.lr, starts),
-            optimal_loss=np.add.reduceat(weight * optimal_loss, starts) / total,
+            optimal_loss=np.add.reduceat(counted * optimal_loss, starts) / total,
             group_sizes=self.group_sizes,
         )
+        return table.assign(num_steps=num_steps)
 
     def _refuse_varying_ratios(self, starts: np.ndarray) -> None:
         shares = lr_shares(self.lr, self.group_sizes)

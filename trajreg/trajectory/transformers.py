@@ -33,7 +33,7 @@ class RegularityCallback(TrainerCallback):
 
     θ and its groups are the optimiser's. A step is an optimiser's step; its loss is the one whose gradient it follows, the sum of what
     `Trainer.training_step` returns for the accumulated mini-batches, which divides them already. With `load_best_model_at_end` θ_T is
-    where the training ended, before the best checkpoint is loaded.
+    where the training ended, before the best checkpoint is loaded (add callbacks that stop it, as EarlyStoppingCallback, before this one).
 
     Args:
         trainer: to be recorded; its `training_step` is watched.
@@ -48,8 +48,8 @@ class RegularityCallback(TrainerCallback):
         table: its `regularity()`; of a training that diverged, the steps before, with a warning.
 
     Raises:
-        InputError: at the start of training, several processes, DeepSpeed or FSDP, or one resumed without its recording; else as
-            `TrajectoryRecorder`.
+        InputError: at the start of training, several processes, DeepSpeed or FSDP, or one resumed from a checkpoint without its recording
+            or with that of other weights; else as `TrajectoryRecorder`.
     """
 
     @lists_options
@@ -76,7 +76,8 @@ class RegularityCallback(TrainerCallback):
         self._recording = CallbackRecording(
             Options(estimator, num_steps, steps_per_epoch, memory, directory, num_sketch, sketch_seed)
         )
-        trainer.training_step = self._watched(trainer.training_step)
+        self._resumed_from: Any = None
+        trainer.training_step, trainer.train = self._watched(trainer.training_step), self._told(trainer.train)
         trainer.add_callback(self)
 
     @property
@@ -101,7 +102,7 @@ class RegularityCallback(TrainerCallback):
                 f"RegularityCallback records one process that holds all weights, got {args.world_size} processes, DeepSpeed or FSDP"
             )
         self._recording.drop()  # of a training that was interrupted
-        kept = self._kept(args, state) if state.global_step else None
+        kept = self._kept(_checkpoint(args, state)) if state.global_step else None
         self._recording.begin(optimizer, state.max_steps, kept)
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **others: Any) -> None:
@@ -135,11 +136,21 @@ class RegularityCallback(TrainerCallback):
 
         return watched
 
-    def _kept(self, args: Any, state: Any) -> dict[str, Any]:
-        path = _checkpoint(args, state) / KEPT
+    def _told(self, train: Callable[..., Any]) -> Callable[..., Any]:
+        """Callbacks are not told which checkpoint a training resumes from; who calls `train` says it."""
+
+        def told(resume_from_checkpoint: Any = None, *given: Any, **options: Any) -> Any:
+            self._resumed_from = resume_from_checkpoint
+            return train(resume_from_checkpoint, *given, **options)
+
+        return told
+
+    def _kept(self, latest: Path) -> dict[str, Any]:
+        folder = Path(self._resumed_from) if isinstance(self._resumed_from, str | Path) else latest
+        path = folder / KEPT
         if not path.is_file():
             raise InputError(
-                f"the training resumes at step {state.global_step}, but {path} is not there: RegularityCallback(trainer, "
+                f"the training resumes from {folder}, but {path} is not there: RegularityCallback(trainer, "
                 "in_checkpoints=True) leaves it there; what checkpoints alone tell, trajreg.from_checkpoints has"
             )
         kept: dict[str, Any] = torch.load(path, weights_only=True)
