@@ -11,7 +11,7 @@ import torch
 
 from trajreg.metrics.regularity import constant_rows, lr_shares, mean_lr
 from trajreg.metrics.structure import default_lags, structure_exponent
-from trajreg.trajectory.distances import squared_lengths
+from trajreg.trajectory.distances import squared_length
 
 COLUMNS = ["step", "loss", "lr", "distance_from_start", "path_length", "directedness", "structure_exponent"]
 STARTS = 8  # differences of a lag, spread over the stretch: a look once an epoch is to cost a few steps, not an epoch
@@ -97,8 +97,13 @@ def _directedness(from_start_sq: np.ndarray, update_sq: np.ndarray, share: np.nd
 
 
 def apart_sq(one: torch.Tensor, other: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:
-    """(G,) ‖one − other‖² of two iterates in float64, over each group of `sizes` neighbours."""
-    return squared_lengths(one.double() - other.to(one.device).double(), sizes).reshape(-1)
+    """(G,) ‖one − other‖² of two iterates, float64, over each group of `sizes` neighbours; subtracted in their own type, at least float32.
+
+    A difference is rounded relative to itself there, which is enough to be looked at, and faster than float64.
+    """
+    wide = torch.promote_types(one.dtype, torch.float32)
+    apart = one.to(wide) - other.to(one.device, wide)
+    return torch.stack([squared_length(part) for part in torch.split(apart, list(sizes))])
 
 
 def sampled_exponent(iterate: Callable[[int], torch.Tensor], num_steps: int) -> float:
