@@ -165,7 +165,7 @@ def test_a_row_of_several_steps_is_shared_out(folder, capsys):
     assert "approximate" not in said
     write_csv(folder / "lr.csv", [(0, 0.1), (30, 0.2), (65, 0.2)], ("step", "lr"))
     gamma("run", "--log", "means.csv", "--lr", "lr.csv")
-    assert "γ is approximate: the learning rate varies between rows" in capsys.readouterr().out
+    assert "γ is approximate: the learning rate varies within rows" in capsys.readouterr().out
 
 
 def hf_save(content, path):
