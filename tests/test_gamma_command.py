@@ -315,7 +315,7 @@ ON_RUN = [
         ["--log", "losses.csv", "--lr", "negative.csv"],
         "negative.csv: the learning rate of step 80 is -1, which is negative",
     ),
-    (["--log", "losses.csv", "--lr", "-1"], "lr of stretch 0 is -1, should be a finite number of at least 0"),
+    (["--log", "losses.csv", "--lr", "-1"], "--lr -1: should be a positive number, or a file"),
     (["--log", "object.json"], "object.json should have a list log_history"),
     (["--log", "numbers.json"], "numbers.json, row 1: 1, should be a row with names"),
     (["--log", "broken.json"], "broken.json cannot be read as json"),
@@ -406,3 +406,57 @@ def test_outside_a_checkout_without_notebooks(tmp_path):
     command = [sys.executable, "-m", "trajreg", "gamma", "run", "--log", "losses.csv"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("step,loss,loss\n1,2,3\n", "column 'loss' occurs 2 times in the first line"),
+        ("step;loss\n1;0,5\n", "commas should stand between columns, the first line has ';'"),
+    ],
+)
+def test_headers_that_are_none(text, message, tmp_path, capsys):
+    (tmp_path / "log.csv").write_text(text)
+    for step in (0, 1):
+        torch.save({"w": torch.ones(2) * step}, tmp_path / f"step_{step}.pt")
+    assert main(["gamma", str(tmp_path), "--log", str(tmp_path / "log.csv"), "--lr", "0.1"]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_blank_lines_before_the_header_are_skipped(tmp_path, capsys):
+    (tmp_path / "log.csv").write_text("\n\nstep,loss\n1,2\n2,high\n")
+    for step in (0, 2):
+        torch.save({"w": torch.ones(2) * step}, tmp_path / f"step_{step}.pt")
+    assert main(["gamma", str(tmp_path), "--log", str(tmp_path / "log.csv"), "--lr", "0.1"]) == 2
+    assert "line 5, column loss: 'high'" in capsys.readouterr().err
+    (tmp_path / "log.csv").write_text("\n\nstep,loss\n1,2\n2,1\n")
+    assert main(["gamma", str(tmp_path), "--log", str(tmp_path / "log.csv"), "--lr", "0.1"]) == 0
+
+
+def test_what_cannot_be_written_is_said_plainly(tmp_path, capsys):
+    (tmp_path / "log.csv").write_text("step,loss\n1,2\n")
+    for step in (0, 1):
+        torch.save({"w": torch.ones(2) * step}, tmp_path / f"step_{step}.pt")
+    (tmp_path / "there.csv").mkdir()
+    arguments = ["gamma", str(tmp_path), "--log", str(tmp_path / "log.csv"), "--lr", "0.1", "--out"]
+    for out, reason in (("there.csv", "Is a directory"), ("log.csv/below.csv", "")):
+        assert main([*arguments, str(tmp_path / out)]) == 2
+        error = capsys.readouterr().err
+        assert f"{tmp_path / out} cannot be written: {reason}" in error
+        assert "goes on from there" not in error
+    assert not list(tmp_path.glob(".*partial"))
+
+
+def test_files_beside_a_folder_and_links_to_nothing_are_said(tmp_path, capsys):
+    (tmp_path / "log.csv").write_text("step,loss\n1,2\n")
+    for step in (0, 1):
+        torch.save({"w": torch.ones(2) * step}, tmp_path / f"step_{step}.pt")
+    (tmp_path / "best").mkdir()
+    torch.save({"w": torch.ones(2)}, tmp_path / "best" / "pytorch_model.bin")
+    arguments = ["gamma", str(tmp_path), "--log", str(tmp_path / "log.csv"), "--lr", "0.1"]
+    assert main(arguments) == 2
+    assert "has checkpoints that are files (step_0.pt, step_1.pt) and folders (best): name" in capsys.readouterr().err
+    (tmp_path / "best" / "pytorch_model.bin").unlink()
+    (tmp_path / "step_2.pt").symlink_to(tmp_path / "gone.pt")
+    assert main(arguments) == 2
+    assert "step_2.pt is a link to what is not there" in capsys.readouterr().err

@@ -3,7 +3,7 @@
 import argparse
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from trajreg.errors import InputError
-from trajreg.files import write_bytes
+from trajreg.files import CannotWrite, write_bytes
 from trajreg.studies.numbers import number
 
 if TYPE_CHECKING:
@@ -101,6 +101,8 @@ def run(options: argparse.Namespace) -> bool:
 
     _refuse_suffix("--out", options.out, TABLES)
     _refuse_suffix("--picture", options.picture, PICTURES)
+    if isinstance(options.lr, float) and not 0 < options.lr < math.inf:
+        raise InputError(f"--lr {options.lr:g}: should be a positive number, or a file")
     if options.picture:
         _refuse_without_matplotlib()
     paths, edges = in_order(expanded(options.checkpoints), options.steps)
@@ -114,13 +116,21 @@ def run(options: argparse.Namespace) -> bool:
     for line in [*_rows(table), "", *_about(snapshots), *known.notes, UNTOLD]:
         print(line)
     if options.out:
-        _write(table, options.out)
+        _leave(options.out, lambda path: _write(table, path))
     if options.picture:
         from trajreg.plots.checkpoints import checkpoint_panels  # with matplotlib, which is no dependency
         from trajreg.plots.style import save_picture
 
-        save_picture(checkpoint_panels(table), options.picture)
+        _leave(options.picture, lambda path: save_picture(checkpoint_panels(table), path))
     return True
+
+
+def _leave(path: Path, write: Callable[[Path], object]) -> None:
+    try:
+        write(path)
+    except (OSError, CannotWrite) as error:
+        cause = error.__context__ if isinstance(error, CannotWrite) else error
+        raise InputError(f"{path} cannot be written: {getattr(cause, 'strerror', None) or cause}") from None
 
 
 def _compare(opened: "Sequence[Opened]") -> "Snapshots":

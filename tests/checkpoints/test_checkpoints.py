@@ -242,3 +242,34 @@ def test_checkpoints_that_do_not_fit_are_named(checkpoints, message):
     with pytest.raises(InputError, match=message if "\\" in message else re.escape(message)) as error:
         trajreg.from_checkpoints(checkpoints, **GOOD)
     assert "\n" not in str(error.value)
+
+
+def test_state_dicts_of_a_model_that_went_on_are_refused():
+    """The commonest slip: without copies all of them are the last weights."""
+    model = torch.nn.Linear(2, 1)
+    kept, copies = [], []
+    for _ in range(3):
+        kept.append(model.state_dict())
+        copies.append({name: one.clone() for name, one in model.state_dict().items()})
+        with torch.no_grad():
+            model.weight.add_(1.0)
+    with pytest.raises(InputError, match=r"checkpoint 0 .* and checkpoint 1 .* are the same tensors: .* keep copies"):
+        trajreg.from_checkpoints(kept, loss=1.0, lr=0.1, num_steps=1)
+    assert (trajreg.from_checkpoints(copies, loss=1.0, lr=0.1, num_steps=1)["gamma"] > 0).all()
+
+
+def test_what_optimisers_and_trainers_keep_beside_weights_is_none():
+    weights = {"w": torch.ones(2)}
+    optimizer = {"state": {0: {"momentum_buffer": torch.ones(2)}}, "param_groups": [{"lr": 0.1}]}
+    lightning = {
+        "state_dict": weights,
+        "callbacks": {"RegularityCallback": {"loss": torch.ones(3), "so_far": {"update_sq": torch.ones(3, 1)}}},
+        "loops": {"fit_loop": {"kept": torch.ones(2)}},
+        "optimizer_states": [optimizer],
+    }
+    end = {"w": torch.zeros(2)}
+    for checkpoint in (lightning, {"net": weights, "opt": optimizer}):
+        table = trajreg.from_checkpoints([checkpoint, end], loss=1.0, lr=0.1, num_steps=1)
+        assert table.attrs["weights"] == 2
+    with pytest.raises(InputError, match="holds no tensors under names"):
+        trajreg.from_checkpoints([optimizer, end], loss=1.0, lr=0.1, num_steps=1)

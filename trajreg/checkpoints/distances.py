@@ -24,7 +24,7 @@ class Opened:
     """A checkpoint whose names and shapes are known; its tensors are asked for anew each time they are wanted.
 
     label: what errors call it. shapes, num_bytes: of the tensors of θ, by name. left_out: the names of others.
-    is_mapped: whether opening it anew reads nothing.
+    in_memory: whether it was given as a state dict. is_mapped: whether opening it anew reads nothing.
     """
 
     def __init__(self, source: Checkpoint, number: int, leave_out: Sequence[str]):
@@ -34,6 +34,7 @@ class Opened:
         self.left_out = contents.left_out
         self.shapes = {name: tensor.shape for name, tensor in contents.weights.items()}
         self.num_bytes = {name: tensor.nbytes for name, tensor in contents.weights.items()}
+        self.in_memory = not isinstance(source, str | Path)
         self.is_mapped = not isinstance(source, str | Path) or is_mapped(Path(source))
 
     def contents(self) -> Contents:
@@ -68,10 +69,25 @@ def open_all(checkpoints: Sequence[Checkpoint], leave_out: Sequence[str] = ()) -
     opened = [Opened(one, number, leave_out) for number, one in enumerate(checkpoints)]
     for one in opened[:-1]:
         one.refuse_differences(opened[-1])
+    _refuse_shared_memory(opened)
     names = [*opened[-1].shapes, *opened[-1].left_out]
     for pattern in unused(leave_out, names):
         raise InputError(f"leave_out: no tensor is called {pattern!r}, there are {choices(pattern, names)}")
     return opened
+
+
+def _refuse_shared_memory(opened: Sequence[Opened]) -> None:
+    """InputError where two state dicts hold the very same tensors: those of a model that went on training are all its last weights."""
+    seen: dict[tuple[int, ...], Opened] = {}
+    for one in opened:
+        if one.in_memory:
+            places = tuple(tensor.data_ptr() for tensor in one.contents().weights.values())
+            earlier = seen.setdefault(places, one)
+            if earlier is not one:
+                raise InputError(
+                    f"{earlier.label} and {one.label} are the same tensors: a state dict changes with its model, "
+                    "keep copies: copy.deepcopy(model.state_dict())"
+                )
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from trajreg.errors import InputError
 
 TRAINER_STATE = "trainer_state.json"  # of Hugging Face's trainer, in a checkpoint's folder
 COUNTER = "global_step"  # there, and in a file of Lightning's
+FEW = 3  # names in a message
 _NUMBER = r"[ =_.-]?(\d+)"
 _NAMED = (rf"(?:steps?|iter(?:ation)?s?){_NUMBER}", rf"(?:checkpoint|ckpt|model|weights){_NUMBER}")
 
@@ -19,11 +20,21 @@ def expanded(paths: Sequence[Path]) -> list[Path]:
     """The checkpoints meant: a folder that is none itself, or that has folders of checkpoints in it, stands for those in it."""
     found: list[Path] = []
     for path in paths:
+        for link in path.iterdir() if path.is_dir() else ():
+            if link.is_symlink() and not link.exists():
+                raise InputError(
+                    f"{link} is a link to what is not there: mend it, or name the checkpoints that are meant"
+                )
         inside = checkpoints_in(path) if path.is_dir() else []
         folders = [one for one in inside if one.is_dir()]
         if path.is_dir() and not is_checkpoint(path) and not inside:
             raise InputError(
                 f"{path} has no checkpoints in it: no file .safetensors, .pt, .pth, .bin or .ckpt of weights"
+            )
+        if folders and len(folders) < len(inside) and not is_checkpoint(path):
+            files = [one.name for one in inside if one not in folders]
+            raise InputError(
+                f"{path} has checkpoints that are files ({', '.join(files[:FEW])}) and folders ({folders[0].name}): name the ones meant"
             )
         found += folders or ([path] if is_checkpoint(path) or not path.is_dir() else inside)
     return found

@@ -11,6 +11,13 @@ from trajreg.errors import InputError, choices
 
 BUFFERS = ("running_mean", "running_var", "num_batches_tracked")  # of batch norm
 COMPILED, PARALLEL = "_orig_mod.", "module."  # what torch.compile and DistributedDataParallel put before names
+OF_OPTIMISER = ("state", "param_groups")  # the keys of an optimiser's state dict, whatever it stands under
+BESIDE = (
+    "optim",
+    "callbacks",
+    "loops",
+    "lr_schedulers",
+)  # what trainers, Lightning's for instance, keep under such names
 MOST_NESTED = 4  # levels of mappings, as model → state_dict → …
 
 
@@ -86,8 +93,7 @@ def _state_dict(content: object, label: str) -> dict[str, torch.Tensor]:
         if len(found) > 1:
             paths = [_shown(path) for path in found]
             raise InputError(
-                f"{label} holds weights in several places, {' and '.join(paths)}: save the one that is meant alone, "
-                f"torch.save({paths[-1]}, …)"
+                f"{label} holds weights in several places, {' and '.join(paths)}: save the one that is meant alone, by torch.save"
             )
         for mapping in found.values():
             return {str(name): one for name, one in mapping.items() if isinstance(one, torch.Tensor)}
@@ -97,11 +103,13 @@ def _state_dict(content: object, label: str) -> dict[str, torch.Tensor]:
 def _holders(
     mapping: Mapping[Any, Any], is_weight: Callable[[object], bool], path: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], Mapping[Any, Any]]]:
-    """(its path, the mapping) for each that holds weights by itself; what an optimiser keeps is none."""
+    """(its path, the mapping) for each that holds weights by itself; what an optimiser or a trainer keeps beside them is none."""
+    if {*OF_OPTIMISER} <= {*mapping}:
+        return
     if any(isinstance(name, str) and is_weight(one) for name, one in mapping.items()):
         yield path, mapping
     for name, one in mapping.items():
-        if isinstance(one, Mapping) and len(path) < MOST_NESTED and not str(name).startswith("optim"):
+        if isinstance(one, Mapping) and len(path) < MOST_NESTED and not str(name).startswith(BESIDE):
             yield from _holders(one, is_weight, (*path, str(name)))
 
 

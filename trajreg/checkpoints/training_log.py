@@ -3,8 +3,10 @@
 import csv
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -123,13 +125,28 @@ def _rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
 
 def _csv(path: Path) -> Iterable[tuple[str, dict[str, Any]]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, strict=True)
+        blank = 0
+        for line in file:
+            if line.strip():
+                break
+            blank += 1
+        file.seek(0)
+        reader = csv.DictReader(islice(file, blank, None), strict=True)
+        _refuse_header(path, list(reader.fieldnames or []))
         for row in reader:
             if None in row:
                 raise InputError(
-                    f"{path}, line {reader.line_num}: more values than the {len(row) - 1} columns of the first line"
+                    f"{path}, line {blank + reader.line_num}: more values than the {len(row) - 1} columns of the first line"
                 )
-            yield f"line {reader.line_num}", row
+            yield f"line {blank + reader.line_num}", row
+
+
+def _refuse_header(path: Path, columns: list[str]) -> None:
+    for name in columns:
+        if columns.count(name) > 1:
+            raise InputError(f"{path}: column {name!r} occurs {columns.count(name)} times in the first line")
+    if len(columns) == 1 and (found := re.search(r"[;\t|]", columns[0])):
+        raise InputError(f"{path}: commas should stand between columns, the first line has {found[0]!r}")
 
 
 def _json(path: Path) -> Iterable[tuple[str, dict[str, Any]]]:
