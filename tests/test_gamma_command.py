@@ -81,7 +81,7 @@ def test_it_says_what_it_found(folder, capsys):
     assert all(line.endswith("–") for line in lines[1:4])
     assert lines[5:] == [
         "5 weights; left out: norm.running_var.",
-        "The log is taken to count steps from 0: row s is the step after which s + 1 are done.",
+        "The log is taken to count steps from 0: row s is the step after which s + 1 are done (--counts-from 0).",
         "Checkpoints do not tell the steps between them: D, γ of a random walk and cosines are known of a training that is recorded, "
         "by trajreg.TrajectoryRecorder (docs/own-loop.md).",
     ]
@@ -160,7 +160,7 @@ def test_a_row_of_several_steps_is_shared_out(folder, capsys):
     table = gamma("run", "--log", "means.csv", "--lr", 0.1)
     np.testing.assert_allclose(table["loss"], [(5 * 3 + 10 * 2 + 5 * 1) / 20, (5 * 1 + 25 * 0.5) / 30, 0.5])
     said = capsys.readouterr().out
-    assert "The log is taken to count steps as done: row s is after s steps." in said
+    assert "The log is taken to count steps as done: row s is after s steps (--counts-from 1)." in said
     assert "The log is not of every step: a row's loss is taken for the mean since the row before it." in said
     assert "approximate" not in said
     write_csv(folder / "lr.csv", [(0, 0.1), (30, 0.2), (65, 0.2)], ("step", "lr"))

@@ -81,6 +81,12 @@ def _add_choices(command: argparse.ArgumentParser) -> None:
         metavar="step|loss|lr=NAME",
         help="columns of the log that are not recognised",
     )
+    command.add_argument(
+        "--counts-from",
+        type=int,
+        choices=(0, 1),
+        help="what the log calls the first step (default: 0 where its smallest is, or its last is one less than the last checkpoint's)",
+    )
     command.add_argument("--out", type=Path, metavar="FILE", help="write the table: .csv, .parquet or .json")
     command.add_argument(
         "--picture", type=Path, metavar="FILE", help="draw loss, γ and distance: .png or .svg (extra plots)"
@@ -107,7 +113,7 @@ def run(options: argparse.Namespace) -> bool:
         _refuse_without_matplotlib()
     paths, edges = in_order(expanded(options.checkpoints), options.steps)
     opened = open_all(paths, options.leave_out)
-    known = logged_stretches(options.log, edges, options.lr, dict(options.columns))
+    known = logged_stretches(options.log, edges, options.lr, dict(options.columns), options.counts_from)
     num_steps = [b - a for a, b in pairwise(edges)]
     stretches = Stretches.of(len(num_steps), known.loss, known.lr, num_steps, options.optimal_loss)
     snapshots = _compare(opened)

@@ -67,7 +67,7 @@ def test_a_straight_line_has_the_closed_form():
     assert table["step"].tolist() == [0, 4, 6]
     assert table["stretch"].tolist() == [0, 1, 2]
     assert table[[*UNTOLD, *OF_LENGTHS]].isna().all(axis=None)
-    assert table.attrs == {"weights": 4, "left_out": []}
+    assert table.attrs == {"weights": 4, "left_out": [], "alike": []}
 
 
 def test_the_columns_are_those_of_regularity():
@@ -160,7 +160,7 @@ def test_what_counts_as_a_weight():
         }
 
     table = trajreg.from_checkpoints([state(2.0), state(0.0)], loss=1.0, lr=0.1, num_steps=1, leave_out=["frozen.*"])
-    assert table.attrs == {"weights": 5, "left_out": ["norm.running_mean", "mask", "frozen.bias"]}
+    assert table.attrs == {"weights": 5, "left_out": ["norm.running_mean", "mask", "frozen.bias"], "alike": []}
     np.testing.assert_allclose(table["distance"], np.sqrt(4 * 4 + 4))
 
 

@@ -69,3 +69,13 @@ def test_a_rate_of_zero_leaves_plain_means(tmp_path):
     found = logged_stretches(sparse(tmp_path / "log.csv"), EDGES, 0.0)
     np.testing.assert_allclose(found.loss, means(LOSS))
     np.testing.assert_array_equal(found.lr, 0)
+
+
+@pytest.mark.parametrize(("counts_from", "ends"), [(0, 4), (1, 5), (None, 4)])
+def test_how_steps_are_counted_can_be_said(counts_from, ends, tmp_path):
+    """Rows at 4, 9, … 99, as a trainer that counts from 0 logs every five steps; checkpoints up to 100 tell, up to 95 they do not."""
+    rows = pd.DataFrame({"step": np.arange(4, T, 5), "loss": np.arange(20.0)})
+    rows.to_csv(tmp_path / "log.csv", index=False)
+    last = 100 if counts_from is None else 95
+    found = logged_stretches(tmp_path / "log.csv", [0, 5, last], 0.1, counts_from=counts_from)
+    assert found.loss[0] == pytest.approx(0.0 if ends == 4 else (4 * 0 + 1 * 1) / 5)

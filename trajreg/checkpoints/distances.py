@@ -49,7 +49,10 @@ class Opened:
             here, there = self.shapes.get(name), end.shapes.get(name)
             if here is None or there is None:
                 has, lacks = (self, end) if there is None else (end, self)
-                raise InputError(f"{has.label} has weights {name!r}, {lacks.label} has not")
+                raise InputError(
+                    f"{has.label} has weights {name!r}, {lacks.label} has not; tied weights, or others that do not count: leave them out "
+                    "(leave_out, --leave-out)"
+                )
             if here != there:
                 raise InputError(f"{name} has shape {tuple(here)} in {self.label} and {tuple(there)} in {end.label}")
 

@@ -22,7 +22,11 @@ class LoggedStretches:
 
 
 def logged_stretches(
-    path: Path, edges: Sequence[int], lr: float | Path | None = None, columns: Mapping[str, str] | None = None
+    path: Path,
+    edges: Sequence[int],
+    lr: float | Path | None = None,
+    columns: Mapping[str, str] | None = None,
+    counts_from: int | None = None,
 ) -> LoggedStretches:
     """Σ η loss of the steps between checkpoints that were saved after `edges` (m+1,) steps.
 
@@ -36,6 +40,7 @@ def logged_stretches(
         lr: a number, or a log with a learning rate that holds from its row's step to the next row's; else the log's own, which is that of
             the row's last step: between rows it is interpolated, before the first it is the first.
         columns: names of the columns step, loss, lr of the log that are not to be guessed.
+        counts_from: 0 or 1, what the first step is called, where that is not to be guessed either.
 
     Raises:
         InputError: of `Log`; no learning rate for a step; a stretch without a row, or the log ends before the last checkpoint.
@@ -45,7 +50,7 @@ def logged_stretches(
     if loss.empty:
         raise InputError(f"{path}: no row has a value of {log.name('loss')}")
     steps = loss.index.to_numpy()
-    from_zero = steps[0] == 0 or steps[-1] + 1 == edges[-1]
+    from_zero = steps[0] == 0 or steps[-1] + 1 == edges[-1] if counts_from is None else counts_from == 0
     ends = steps + int(from_zero)
     starts = np.concatenate([[0], ends[:-1]])
     _refuse_gaps(path, ends, edges)
@@ -116,7 +121,7 @@ def _rates(log: Log, edges: Sequence[int], more: int, lr: float | Path | None) -
 
 def _notes(from_zero: bool, every_step: bool, varies: bool, exact: bool) -> list[str]:
     meant = "from 0: row s is the step after which s + 1 are done" if from_zero else "as done: row s is after s steps"
-    notes = [f"The log is taken to count steps {meant}."]
+    notes = [f"The log is taken to count steps {meant} (--counts-from {0 if from_zero else 1})."]
     if not every_step:
         notes.append("The log is not of every step: a row's loss is taken for the mean since the row before it.")
     if varies and not every_step:

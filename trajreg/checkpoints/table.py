@@ -47,7 +47,8 @@ def from_checkpoints(
         inner_product, gamma_walk, gamma_excess and directedness. γ is NaN where the gap or the learning rate is not positive.
 
         `attrs` has `weights`, how many there are, and `left_out`, the names of the tensors that are none: not floating point, running
-        statistics of batch norm, and those of `leave_out`. Weights that share memory (tied) count once. A learning rate of 0 for frozen
+        statistics of batch norm, and those of `leave_out`. Weights that share memory (tied) count once; files of clones do not share it, so
+        `alike` has the pairs that move alike to the last bit, of which `leave_out` can leave out one. A learning rate of 0 for frozen
         weights changes nothing: what does not move adds nothing.
 
     Raises:
@@ -78,5 +79,9 @@ def from_checkpoints(
 def table_of(stretches: Stretches, snapshots: Snapshots) -> pd.DataFrame:
     """The table of `from_checkpoints`, from what it was given and what it read."""
     table = stretches.table(snapshots.distance_sq, snapshots.displacement_sq)
-    table.attrs = {"weights": snapshots.num_weights, "left_out": snapshots.left_out}
+    table.attrs = {
+        "weights": snapshots.num_weights,
+        "left_out": snapshots.left_out,
+        "alike": [list(pair) for pair in snapshots.alike],
+    }
     return table
