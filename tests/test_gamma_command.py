@@ -81,7 +81,7 @@ def test_it_says_what_it_found(folder, capsys):
     assert all(line.endswith("–") for line in lines[1:4])
     assert lines[5:] == [
         "5 weights; left out: norm.running_var.",
-        "The log is taken to count steps from 0: row s is the step after which s + 1 are done.",
+        "The log is taken to count steps from 0: row s is the step after which s + 1 are done. If it is not: --counts-from 1.",
         "Checkpoints do not tell the steps between them: D, γ of a random walk and cosines are known of a training that is recorded, "
         "by trajreg.TrajectoryRecorder (docs/own-loop.md).",
     ]
@@ -140,7 +140,7 @@ def test_a_learning_rate_may_be_given(folder, capsys):
     constant = gamma("run", "--log", "losses.csv", "--lr", 0.5)
     assert constant["lr"].tolist() == [0.5] * 3
     np.testing.assert_allclose(constant["loss"][0], LOSS[:20].mean())
-    write_csv(folder / "lr.csv", [(0, 0.5), (10, 0.25), (59, 0.25)], ("step", "lr"))
+    write_csv(folder / "lr.csv", [(0, 0.5), (9, 0.5), (10, 0.25), (59, 0.25)], ("step", "lr"))
     np.testing.assert_allclose(gamma("run", "--log", "loss.csv", "--lr", "lr.csv")["lr"], [0.375, 0.25, 0.25])
 
 
@@ -165,7 +165,22 @@ def test_a_row_of_several_steps_is_shared_out(folder, capsys):
     assert "approximate" not in said
     write_csv(folder / "lr.csv", [(0, 0.1), (30, 0.2), (65, 0.2)], ("step", "lr"))
     gamma("run", "--log", "means.csv", "--lr", "lr.csv")
-    assert "γ is approximate: the learning rate varies between rows" in capsys.readouterr().out
+    assert (
+        "γ is approximate: the learning rate is taken to be linear between the rows that have one"
+        in capsys.readouterr().out
+    )
+
+
+def test_how_the_log_counts_may_be_said(folder, capsys):
+    """Without the row of step 0, and with checkpoints that end before it, a log from 0 looks like one of steps as done."""
+    write_csv(folder / "late.csv", list(rows())[4::5])
+    first = [f"run/step_{step}.pt" for step in EDGES[:3]]
+    guessed = gamma(*first, "--log", "late.csv")
+    assert "If it is not: --counts-from 0." in capsys.readouterr().out
+    said = gamma(*first, "--log", "late.csv", "--counts-from", 0)
+    assert "--counts-from" not in capsys.readouterr().out
+    np.testing.assert_allclose(said["loss"], gamma("run", "--log", "late.csv")["loss"][:2], rtol=1e-12)
+    assert not np.allclose(guessed["loss"], said["loss"])
 
 
 def hf_save(content, path):

@@ -81,6 +81,12 @@ def _add_choices(command: argparse.ArgumentParser) -> None:
         metavar="step|loss|lr=NAME",
         help="columns of the log that are not recognised",
     )
+    command.add_argument(
+        "--counts-from",
+        type=int,
+        choices=(0, 1),
+        help="0: row s of the log is after s + 1 steps, 1: after s (default: by its first and last step)",
+    )
     command.add_argument("--out", type=Path, metavar="FILE", help="write the table: .csv, .parquet or .json")
     command.add_argument(
         "--picture", type=Path, metavar="FILE", help="draw loss, γ and distance: .png or .svg (extra plots)"
@@ -105,7 +111,7 @@ def run(options: argparse.Namespace) -> bool:
         _refuse_without_matplotlib()
     paths, edges = in_order(expanded(options.checkpoints), options.steps)
     opened = open_all(paths, options.leave_out)
-    known = logged_stretches(options.log, edges, options.lr, dict(options.columns))
+    known = logged_stretches(options.log, edges, options.lr, dict(options.columns), options.counts_from)
     num_steps = [b - a for a, b in pairwise(edges)]
     stretches = Stretches.of(len(num_steps), known.loss, known.lr, num_steps, options.optimal_loss)
     snapshots = _compare(opened)
