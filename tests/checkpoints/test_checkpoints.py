@@ -1,6 +1,7 @@
 """γ from checkpoints: closed forms, agreement with recordings of the same training, and what is refused."""
 
 import re
+from copy import deepcopy
 
 import numpy as np
 import pandas as pd
@@ -67,7 +68,7 @@ def test_a_straight_line_has_the_closed_form():
     assert table["step"].tolist() == [0, 4, 6]
     assert table["stretch"].tolist() == [0, 1, 2]
     assert table[[*UNTOLD, *OF_LENGTHS]].isna().all(axis=None)
-    assert table.attrs == {"weights": 4, "left_out": []}
+    assert table.attrs == {"weights": 4, "left_out": [], "alike": []}
 
 
 def test_the_columns_are_those_of_regularity():
@@ -160,7 +161,7 @@ def test_what_counts_as_a_weight():
         }
 
     table = trajreg.from_checkpoints([state(2.0), state(0.0)], loss=1.0, lr=0.1, num_steps=1, leave_out=["frozen.*"])
-    assert table.attrs == {"weights": 5, "left_out": ["norm.running_mean", "mask", "frozen.bias"]}
+    assert table.attrs == {"weights": 5, "left_out": ["norm.running_mean", "mask", "frozen.bias"], "alike": []}
     np.testing.assert_allclose(table["distance"], np.sqrt(4 * 4 + 4))
 
 
@@ -190,7 +191,12 @@ GOOD = {"loss": 1.0, "lr": 0.1, "num_steps": 5}
             "update_sq of stretch 1 is 0.1, but the squared lengths of 5 steps .* at least 0.2",
         ),
         ({"leave_out": ["v*"]}, r"leave_out: no tensor is called 'v\*', there are w"),
-        ({"leave_out": "w"}, "checkpoints and leave_out are lists"),
+        ({"leave_out": "w"}, "leave_out is str 'w', should be a list of patterns of names"),
+        (
+            {"loss": torch.ones(2, requires_grad=True)},
+            r"loss is tensor\(\[1., 1.\], requires_grad=True\), should be plain numbers: loss.item\(\)",
+        ),
+        ({"loss": [torch.ones((), requires_grad=True)] * 2}, "should be plain numbers"),
     ],
 )
 def test_wrong_arguments_are_named(change, message):
@@ -205,7 +211,12 @@ ONE = {"w": torch.ones(2), "b": torch.ones(1)}
     ("checkpoints", "message"),
     [
         ([ONE], "got 1 checkpoint, should be at least two"),
-        (ONE, "checkpoints and leave_out are lists"),
+        (
+            ONE,
+            "checkpoints is dict {'w': tensor([1., 1.]), 'b': tensor([1.])}, should be a list of state dicts or paths",
+        ),
+        ("a.pt", "checkpoints is str 'a.pt', should be a list of state dicts or paths"),
+        (7, "checkpoints is int 7, should be a list"),
         (
             [{**ONE, "w": torch.ones(3)}, ONE],
             r"w has shape \(3,\) in checkpoint 0 \(a state dict\) and \(2,\) in checkpoint 1",
@@ -219,10 +230,13 @@ ONE = {"w": torch.ones(2), "b": torch.ones(1)}
             "checkpoint 0 (a state dict) has weights 'b', checkpoint 1 (a state dict) has not",
         ),
         (
-            [{**ONE, "w": torch.tensor([1.0, np.nan])}, ONE],
+            [{**ONE, "w": torch.tensor([1.0, np.nan])}, deepcopy(ONE)],
             "checkpoint 0 (a state dict): w has values that are not finite",
         ),
-        ([ONE, {**ONE, "b": torch.tensor([np.inf])}], "checkpoint 1 (a state dict): b has values that are not finite"),
+        (
+            [ONE, {**deepcopy(ONE), "b": torch.tensor([np.inf])}],
+            "checkpoint 1 (a state dict): b has values that are not finite",
+        ),
         (
             [{**ONE, "w": torch.ones(2, dtype=torch.complex64)}] * 2,
             "w is complex (torch.complex64), should be dense and real",
@@ -242,3 +256,55 @@ def test_checkpoints_that_do_not_fit_are_named(checkpoints, message):
     with pytest.raises(InputError, match=message if "\\" in message else re.escape(message)) as error:
         trajreg.from_checkpoints(checkpoints, **GOOD)
     assert "\n" not in str(error.value)
+
+
+def test_state_dicts_that_are_no_copies_are_refused():
+    """A state dict shares memory with its net: all of them are the weights of now."""
+    net = nn.Linear(3, 2)
+    live, copies = [], []
+    for _ in range(3):
+        live.append(net.state_dict())
+        copies.append(deepcopy(net.state_dict()))
+        with torch.no_grad():
+            net.weight.add_(1.0)
+    wanted = (
+        r"^checkpoint 0 \(a state dict\) and checkpoint 1 \(a state dict\) share the memory of 'weight', and so change together: a state "
+        r"dict is no copy; keep copy.deepcopy\(model.state_dict\(\)\) of each$"
+    )
+    with pytest.raises(InputError, match=wanted):
+        trajreg.from_checkpoints(live, **GOOD)
+    with pytest.raises(InputError, match=r"checkpoint 1 .* and checkpoint 2 .* share the memory"):
+        trajreg.from_checkpoints([copies[0], live[0], live[1]], **GOOD)
+    with pytest.raises(InputError, match="share the memory of 'weight'"):
+        trajreg.from_checkpoints([copies[0], {"weight": net.weight, "bias": torch.ones(2)}, net.state_dict()], **GOOD)
+    table = trajreg.from_checkpoints([*copies[:2], net.state_dict()], **GOOD)  # the last may be the net as it is
+    np.testing.assert_allclose(table["distance"], np.sqrt(6) * np.array([3, 2]))
+
+
+def test_rows_of_one_array_and_empty_tensors_share_nothing():
+    path = torch.tensor([[3.0, 1.0], [1.0, 1.0], [0.0, 1.0]])
+    table = trajreg.from_checkpoints([{"w": row, "none": row[:0]} for row in path], **GOOD)
+    assert table["distance"].tolist() == [3, 1]
+
+
+def test_copies_of_tied_weights_are_told():
+    tied = [{"embedding": torch.full((2,), place), "head": torch.full((2,), place)} for place in (2.0, 1.0, 0.0)]
+    assert trajreg.from_checkpoints(tied, **GOOD).attrs["alike"] == [("embedding", "head")]
+    alone = trajreg.from_checkpoints(tied, leave_out=["head"], **GOOD)
+    assert (alone.attrs["alike"], alone.attrs["left_out"]) == ([], ["head"])
+    shared = torch.zeros(2)
+    with pytest.raises(InputError, match=r"has weights 'head', .* has not; tied weights that .* leave_out=\['head'\]"):
+        trajreg.from_checkpoints([*tied[:2], {"embedding": shared, "head": shared}], **GOOD)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_state_dicts_stay_as_they_are(dtype):
+    path = [{"w": torch.tensor([place], dtype=dtype)} for place in (5.0, 3.0, 2.0)]
+    trajreg.from_checkpoints(path, **GOOD)
+    assert [one["w"].item() for one in path] == [5, 3, 2]
+
+
+def test_anything_that_can_be_gone_through_is_a_list():
+    places = line(2.0, 1.0, 0.0)
+    table = trajreg.from_checkpoints((one for one in places), leave_out=(name for name in ()), **GOOD)
+    pd.testing.assert_frame_equal(table, trajreg.from_checkpoints(places, **GOOD))
