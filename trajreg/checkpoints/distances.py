@@ -34,9 +34,8 @@ class Opened:
         self.left_out = contents.left_out
         self.shapes = {name: tensor.shape for name, tensor in contents.weights.items()}
         self.num_bytes = {name: tensor.nbytes for name, tensor in contents.weights.items()}
-        is_file = isinstance(source, str | Path)
-        self.is_mapped = not is_file or is_mapped(Path(source))
-        held = {} if is_file else contents.weights
+        self.is_mapped = not isinstance(source, str | Path) or is_mapped(Path(source))
+        held = {} if isinstance(source, str | Path) else contents.weights
         self.places = {(one.device, one.data_ptr()): name for name, one in held.items() if one.numel()}
 
     def contents(self) -> Contents:
