@@ -115,6 +115,12 @@ LOGS = {
     "log.parquet": lambda path: pd.DataFrame(list(rows()), columns=["step", "train_loss_step", "lr-Adam"]).to_parquet(
         path
     ),
+    "blank lines.csv": lambda path: path.write_text(
+        "\ufeff\n \n" + "\r\n\r\n".join(["step,loss,lr,,", *(f"{s},{a},{b},," for s, a, b in rows())]), encoding="utf-8"
+    ),
+    "short rows.csv": lambda path: path.write_text(
+        "step,loss,lr,val_loss\n" + "\n".join(f"{s},{a},{b}" for s, a, b in rows())
+    ),
     "lightning.csv": lambda path: write_csv(
         path,
         [
@@ -217,6 +223,38 @@ def test_a_final_model_beside_checkpoints_is_none_of_them(folder):
     same(gamma("hf", "--log", "losses.csv"))
 
 
+def refused(capsys, *arguments):
+    assert main(["gamma", *map(str, arguments)]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    return said
+
+
+def test_files_beside_folders_of_checkpoints_are_not_left_out_silently(folder, capsys):
+    hf_save(state(50), folder / "run" / "best-50")
+    kinds = "files and folders that look like checkpoints, step_0.pt … and best-50"
+    assert (
+        refused(capsys, "run", "--log", "losses.csv")
+        == f"error: run has {kinds}: name those that are meant, as run/*.pt\n"
+    )
+    same(gamma(*sorted((folder / "run").glob("*.pt")), "--log", "losses.csv"))
+    save_file(state(60), folder / "run" / "model.safetensors")
+    assert f"run has {kinds}: " in refused(capsys, "run", "--log", "losses.csv")
+
+
+def test_a_link_that_leads_nowhere_is_told(folder, capsys):
+    (folder / "run" / "latest").symlink_to("nothing")  # its name is none of a checkpoint
+    same(gamma("run", "--log", "losses.csv"))
+    moved = (folder / "run" / "step_20.pt").rename(folder / "moved.pt")
+    (folder / "run" / "step_20.pt").symlink_to(moved)
+    same(gamma("run", "--log", "losses.csv"))
+    moved.unlink()
+    wanted = f"error: run/step_20.pt is a link to {moved}, where nothing is: mend it, or name the checkpoints that are meant\n"
+    assert refused(capsys, "run", "--log", "losses.csv") == wanted
+    (folder / "run" / "step_20.pt").rename(folder / "run" / "checkpoint-20")
+    assert "run/checkpoint-20 is a link to" in refused(capsys, "run", "--log", "losses.csv")
+
+
 def test_steps_may_be_given_and_need_not_begin_at_0(folder):
     paths = written(folder / "named", "{}-th.pt")
     renamed = [path.rename(path.with_name(letter + ".pt")) for path, letter in zip(paths, "dbca", strict=True)]
@@ -281,6 +319,12 @@ BAD_LOGS = {
     "unsorted.csv": "step,loss,lr\n1,2,.1\n3,2,.1\n2,2,.1\n",
     "repeated.csv": "step,loss,lr\n1,2,.1\n3,2,.1\n3,2,.1\n",
     "wide.csv": "step,loss,lr\n1,2,.1,7\n",
+    "twice.csv": "step,loss,loss\n1,2,3\n",
+    "lr_twice.csv": "\n\nstep,loss, lr,lr\n1,2,.1,.1\n",
+    "semicolons.csv": "step;loss;lr\n1;2,5;0,1\n",
+    "tabs.csv": "step\tloss\tlr\n1\t2\t.1\n",
+    "decimals.csv": 'step,loss,lr\n1,"2,5",.1\n',
+    "blank.csv": "\n \n\n",
     "gap.csv": "step,loss,lr\n1,2,.1\n60,1,.1\n",
     "short.csv": "step,loss,lr\n1,2,.1\n40,1,.1\n",
     "late.csv": "step,lr\n30,.1\n80,.1\n",
@@ -316,6 +360,18 @@ ON_RUN = [
     (["--log", "unsorted.csv"], "unsorted.csv, line 4: step 2 follows 3; steps must rise"),
     (["--log", "repeated.csv"], "repeated.csv, line 4: step 3 follows 3; steps must rise"),
     (["--log", "wide.csv"], "wide.csv, line 2: more values than the 3 columns of the first line"),
+    (["--log", "twice.csv"], "twice.csv, line 1: the column 'loss' occurs 2 times, should occur once"),
+    (["--log", "lr_twice.csv"], "lr_twice.csv, line 3: the column 'lr' occurs 2 times, should occur once"),
+    (
+        ["--log", "semicolons.csv"],
+        "semicolons.csv, line 1 has ';' between columns, should have commas, and numbers a decimal point: pandas.read_csv(…, sep=';', ",
+    ),
+    (["--log", "tabs.csv"], "tabs.csv, line 1 has '\\t' between columns, should have commas"),
+    (
+        ["--log", "decimals.csv"],
+        "decimals.csv, line 2, column loss: '2,5', should be a finite number, with a decimal point",
+    ),
+    (["--log", "blank.csv"], "blank.csv has no rows"),
     (["--log", "gap.csv"], "gap.csv has no row with a loss between the checkpoints of steps 20 and 50"),
     (["--log", "short.csv"], "short.csv ends after 40 steps, the last checkpoint is of step 60"),
     (

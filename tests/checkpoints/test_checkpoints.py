@@ -248,8 +248,8 @@ ONE = {"w": torch.ones(2), "b": torch.ones(1)}
         ([[torch.ones(2)]] * 2, "checkpoint 0 (a state dict) holds a list, should be a mapping from names to tensors"),
         (
             [{"model": ONE, "ema": ONE}] * 2,
-            "holds weights in several places, checkpoint['model'] and checkpoint['ema']: which of them is θ it does not tell; save that one "
-            "alone, torch.save(checkpoint[…], …)",
+            "holds weights in several places, checkpoint['model'] and checkpoint['ema']: which of them is θ it does not tell; save "
+            "that one alone, torch.save(checkpoint[…], …)",
         ),
         ([{"model": ONE, "swa": {f"module.{name}": one for name, one in ONE.items()}}] * 2, "and checkpoint['swa']"),
         ([{"model": ONE, "shadow": {"s0": ONE["w"], "s1": ONE["b"]}}] * 2, "and checkpoint['shadow']"),
