@@ -1,6 +1,7 @@
 """`trajreg gamma`: from checkpoints and a log to a table, wherever it is called; what it assumes and what it refuses."""
 
 import csv
+import errno
 import json
 import os
 import re
@@ -300,6 +301,35 @@ def test_the_table_in_other_formats(folder, suffix, read):
     assert [one.name for one in out.parent.iterdir()] == [out.name]
 
 
+@pytest.mark.parametrize("option", ["--out=table.csv", "--picture=picture.png"])
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOSPC, errno.ENAMETOOLONG])
+def test_what_cannot_be_written_is_one_plain_line(folder, capsys, monkeypatch, option, number):
+    def replace(source, target):
+        raise OSError(number, os.strerror(number), str(source))
+
+    monkeypatch.setattr(os, "replace", replace)
+    before = sorted(folder.iterdir())
+    wanted = f"error: {option.replace('=', ' ')} cannot be written: {os.strerror(number)}\n"
+    assert refused(capsys, "run", "--log", "losses.csv", option) == wanted
+    assert sorted(folder.iterdir()) == before
+
+
+def test_it_is_said_why_there_is_no_gamma(folder, capsys):
+    assert gamma("run", "--log", "losses.csv", "--lr", 0)["gamma"].isna().all()
+    assert "There is no γ of steps 0–20, 20–50, 50–60: the learning rate is 0.\n" in capsys.readouterr().out
+    table = gamma("run", "--log", "losses.csv", "--optimal-loss", 1)
+    assert table["gamma"].isna().tolist() == [False, True, True]
+    said = capsys.readouterr().out
+    assert "There is no γ of steps 20–50, 50–60: the loss is not above the optimal loss.\n" in said
+
+
+def test_checkpoints_like_the_last_are_told(folder, capsys):
+    torch.save(state(60), folder / "run" / "step_50.pt")
+    assert gamma("run", "--log", "losses.csv")["gamma"].iloc[-1] == 0
+    wanted = "step_50.pt and step_60.pt have the same weights: γ is 0 where nothing moves. Copies of one checkpoint?\n"
+    assert wanted in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("suffix", "begin"), [(".png", b"\x89PNG"), (".svg", b"<?xml")])
 def test_the_picture(folder, suffix, begin):
     path = folder / f"picture{suffix}"
@@ -386,7 +416,20 @@ ON_RUN = [
         ["--log", "losses.csv", "--lr", "negative.csv"],
         "negative.csv: the learning rate of step 80 is -1, which is negative",
     ),
-    (["--log", "losses.csv", "--lr", "-1"], "lr of stretch 0 is -1, should be a finite number of at least 0"),
+    *(
+        (["--log", "losses.csv", "--lr", text], f"--lr {text}: a learning rate should be a finite number of at least 0")
+        for text in ("-1", "nan", "inf")
+    ),
+    (
+        ["--log", "losses.csv", "--lr", "0,1"],
+        "--lr 0,1 is neither a number, with a decimal point, nor a file .csv, .json, .jsonl, .parquet",
+    ),
+    (["--log", "losses.csv", "--lr", "other.csv"], "other.csv is not there"),
+    (["--log", "losses.csv", "--optimal-loss", "nan"], "optimal_loss of stretch 0 is nan"),
+    (["--log", "losses.csv", "--out", "folder.csv"], "--out folder.csv cannot be written: it is a folder"),
+    (["--log", "losses.csv", "--out", "losses.csv/a/t.csv"], "--out losses.csv/a/t.csv cannot be written: /"),
+    (["--log", "losses.csv", "--out", "losses.csv/a/t.csv"], "/losses.csv is no folder"),
+    (["--log", "losses.csv", "--picture", "folder.png"], "--picture folder.png cannot be written: it is a folder"),
     (["--log", "object.json"], "object.json should have a list log_history"),
     (["--log", "numbers.json"], "numbers.json, row 1: 1, should be a row with names"),
     (["--log", "broken.json"], "broken.json cannot be read as json"),
@@ -419,6 +462,8 @@ ON_RUN = [
 def test_bad_input_is_one_line(folder, capsys, arguments, message):
     for name, text in BAD_LOGS.items():
         (folder / name).write_text(text)
+    for name in ("folder.csv", "folder.png"):
+        (folder / name).mkdir()
     before = sorted(folder.iterdir())
     assert main(["gamma", "run", *arguments]) == 2
     said = capsys.readouterr()
