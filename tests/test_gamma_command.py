@@ -256,6 +256,13 @@ def test_a_link_that_leads_nowhere_is_told(folder, capsys):
     assert "run/checkpoint-20 is a link to" in refused(capsys, "run", "--log", "losses.csv")
 
 
+def test_the_start_may_be_saved_beside_checkpoints_of_a_trainer(folder):
+    """As `save_pretrained` writes it, without the state of a trainer."""
+    written(folder / "hf", "checkpoint-{}", hf_save)
+    (folder / "hf" / "checkpoint-0" / "trainer_state.json").unlink()
+    same(gamma("hf", "--log", "losses.csv"))
+
+
 def test_steps_may_be_given_and_need_not_begin_at_0(folder):
     paths = written(folder / "named", "{}-th.pt")
     renamed = [path.rename(path.with_name(letter + ".pt")) for path, letter in zip(paths, "dbca", strict=True)]

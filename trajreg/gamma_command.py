@@ -51,7 +51,10 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         help="loss by step: .csv, .json (trainer_state.json), .jsonl or .parquet",
     )
     command.add_argument(
-        "--lr", type=_rate, metavar="NUMBER|FILE", help="the learning rate, or a CSV step,lr (default: as logged)"
+        "--lr",
+        type=_rate,
+        metavar="NUMBER|FILE",
+        help="the learning rate, or a CSV step,lr that counts as the log does (default: as logged)",
     )
     command.add_argument(
         "--steps",

@@ -31,7 +31,8 @@ def from_checkpoints(
     Args:
         checkpoints: m + 1 of them in the order of training, the last is θ_T: state dicts, or paths of `.safetensors`, of what torch.save
             wrote (`.pt`, `.pth`, `.bin`, `.ckpt` …), or of folders of Hugging Face's. A state dict may be nested in a mapping. Those in
-            memory have to be copies, `copy.deepcopy(model.state_dict())`: what `state_dict()` returns changes as the net trains.
+            memory have to be copies, `copy.deepcopy(model.state_dict())`: what `state_dict()` returns changes as the net trains. γ begins
+            at the first: trainers save none of step 0 by themselves.
         loss: (m,) or scalar, the mean mini-batch loss over the steps of each stretch.
         lr: (m,) or scalar, the mean learning rate of all weights.
         num_steps: (m,) or scalar, how many steps (of the optimiser) each stretch has.
