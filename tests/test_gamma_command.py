@@ -1,6 +1,7 @@
 """`trajreg gamma`: from checkpoints and a log to a table, wherever it is called; what it assumes and what it refuses."""
 
 import csv
+import errno
 import json
 import os
 import re
@@ -81,7 +82,7 @@ def test_it_says_what_it_found(folder, capsys):
     assert all(line.endswith("–") for line in lines[1:4])
     assert lines[5:] == [
         "5 weights; left out: norm.running_var.",
-        "The log is taken to count steps from 0: row s is the step after which s + 1 are done (--counts-from 0).",
+        "The log is taken to count steps from 0: row s is the step after which s + 1 are done. If it is not: --counts-from 1.",
         "Checkpoints do not tell the steps between them: D, γ of a random walk and cosines are known of a training that is recorded, "
         "by trajreg.TrajectoryRecorder (docs/own-loop.md).",
     ]
@@ -115,6 +116,12 @@ LOGS = {
     "log.parquet": lambda path: pd.DataFrame(list(rows()), columns=["step", "train_loss_step", "lr-Adam"]).to_parquet(
         path
     ),
+    "blank lines.csv": lambda path: path.write_text(
+        "\ufeff\n \n" + "\r\n\r\n".join(["step,loss,lr,,", *(f"{s},{a},{b},," for s, a, b in rows())]), encoding="utf-8"
+    ),
+    "short rows.csv": lambda path: path.write_text(
+        "step,loss,lr,val_loss\n" + "\n".join(f"{s},{a},{b}" for s, a, b in rows())
+    ),
     "lightning.csv": lambda path: write_csv(
         path,
         [
@@ -140,7 +147,7 @@ def test_a_learning_rate_may_be_given(folder, capsys):
     constant = gamma("run", "--log", "losses.csv", "--lr", 0.5)
     assert constant["lr"].tolist() == [0.5] * 3
     np.testing.assert_allclose(constant["loss"][0], LOSS[:20].mean())
-    write_csv(folder / "lr.csv", [(0, 0.5), (10, 0.25), (59, 0.25)], ("step", "lr"))
+    write_csv(folder / "lr.csv", [(0, 0.5), (9, 0.5), (10, 0.25), (59, 0.25)], ("step", "lr"))
     np.testing.assert_allclose(gamma("run", "--log", "loss.csv", "--lr", "lr.csv")["lr"], [0.375, 0.25, 0.25])
 
 
@@ -160,12 +167,27 @@ def test_a_row_of_several_steps_is_shared_out(folder, capsys):
     table = gamma("run", "--log", "means.csv", "--lr", 0.1)
     np.testing.assert_allclose(table["loss"], [(5 * 3 + 10 * 2 + 5 * 1) / 20, (5 * 1 + 25 * 0.5) / 30, 0.5])
     said = capsys.readouterr().out
-    assert "The log is taken to count steps as done: row s is after s steps (--counts-from 1)." in said
+    assert "The log is taken to count steps as done: row s is after s steps." in said
     assert "The log is not of every step: a row's loss is taken for the mean since the row before it." in said
     assert "approximate" not in said
     write_csv(folder / "lr.csv", [(0, 0.1), (30, 0.2), (65, 0.2)], ("step", "lr"))
     gamma("run", "--log", "means.csv", "--lr", "lr.csv")
-    assert "γ is approximate: the learning rate varies within rows" in capsys.readouterr().out
+    assert (
+        "γ is approximate: the learning rate is taken to be linear between the rows that have one"
+        in capsys.readouterr().out
+    )
+
+
+def test_how_the_log_counts_may_be_said(folder, capsys):
+    """Without the row of step 0, and with checkpoints that end before it, a log from 0 looks like one of steps as done."""
+    write_csv(folder / "late.csv", list(rows())[4::5])
+    first = [f"run/step_{step}.pt" for step in EDGES[:3]]
+    guessed = gamma(*first, "--log", "late.csv")
+    assert "If it is not: --counts-from 0." in capsys.readouterr().out
+    said = gamma(*first, "--log", "late.csv", "--counts-from", 0)
+    assert "--counts-from" not in capsys.readouterr().out
+    np.testing.assert_allclose(said["loss"], gamma("run", "--log", "late.csv")["loss"][:2], rtol=1e-12)
+    assert not np.allclose(guessed["loss"], said["loss"])
 
 
 def hf_save(content, path):
@@ -199,6 +221,45 @@ def test_checkpoints_are_put_in_order(folder, name, save):
 def test_a_final_model_beside_checkpoints_is_none_of_them(folder):
     written(folder / "hf", "checkpoint-{}", hf_save)
     save_file(state(60), folder / "hf" / "model.safetensors")
+    same(gamma("hf", "--log", "losses.csv"))
+
+
+def refused(capsys, *arguments):
+    assert main(["gamma", *map(str, arguments)]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    return said
+
+
+def test_files_beside_folders_of_checkpoints_are_not_left_out_silently(folder, capsys):
+    hf_save(state(50), folder / "run" / "best-50")
+    kinds = "files and folders that look like checkpoints, step_0.pt … and best-50"
+    assert (
+        refused(capsys, "run", "--log", "losses.csv")
+        == f"error: run has {kinds}: name those that are meant, as run/*.pt\n"
+    )
+    same(gamma(*sorted((folder / "run").glob("*.pt")), "--log", "losses.csv"))
+    save_file(state(60), folder / "run" / "model.safetensors")
+    assert f"run has {kinds}: " in refused(capsys, "run", "--log", "losses.csv")
+
+
+def test_a_link_that_leads_nowhere_is_told(folder, capsys):
+    (folder / "run" / "latest").symlink_to("nothing")  # its name is none of a checkpoint
+    same(gamma("run", "--log", "losses.csv"))
+    moved = (folder / "run" / "step_20.pt").rename(folder / "moved.pt")
+    (folder / "run" / "step_20.pt").symlink_to(moved)
+    same(gamma("run", "--log", "losses.csv"))
+    moved.unlink()
+    wanted = f"error: run/step_20.pt is a link to {moved}, where nothing is: mend it, or name the checkpoints that are meant\n"
+    assert refused(capsys, "run", "--log", "losses.csv") == wanted
+    (folder / "run" / "step_20.pt").rename(folder / "run" / "checkpoint-20")
+    assert "run/checkpoint-20 is a link to" in refused(capsys, "run", "--log", "losses.csv")
+
+
+def test_the_start_may_be_saved_beside_checkpoints_of_a_trainer(folder):
+    """As `save_pretrained` writes it, without the state of a trainer."""
+    written(folder / "hf", "checkpoint-{}", hf_save)
+    (folder / "hf" / "checkpoint-0" / "trainer_state.json").unlink()
     same(gamma("hf", "--log", "losses.csv"))
 
 
@@ -247,6 +308,35 @@ def test_the_table_in_other_formats(folder, suffix, read):
     assert [one.name for one in out.parent.iterdir()] == [out.name]
 
 
+@pytest.mark.parametrize("option", ["--out=table.csv", "--picture=picture.png"])
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOSPC, errno.ENAMETOOLONG])
+def test_what_cannot_be_written_is_one_plain_line(folder, capsys, monkeypatch, option, number):
+    def replace(source, target):
+        raise OSError(number, os.strerror(number), str(source))
+
+    monkeypatch.setattr(os, "replace", replace)
+    before = sorted(folder.iterdir())
+    wanted = f"error: {option.replace('=', ' ')} cannot be written: {os.strerror(number)}\n"
+    assert refused(capsys, "run", "--log", "losses.csv", option) == wanted
+    assert sorted(folder.iterdir()) == before
+
+
+def test_it_is_said_why_there_is_no_gamma(folder, capsys):
+    assert gamma("run", "--log", "losses.csv", "--lr", 0)["gamma"].isna().all()
+    assert "There is no γ of steps 0–20, 20–50, 50–60: the learning rate is 0.\n" in capsys.readouterr().out
+    table = gamma("run", "--log", "losses.csv", "--optimal-loss", 1)
+    assert table["gamma"].isna().tolist() == [False, True, True]
+    said = capsys.readouterr().out
+    assert "There is no γ of steps 20–50, 50–60: the loss is not above the optimal loss.\n" in said
+
+
+def test_checkpoints_like_the_last_are_told(folder, capsys):
+    torch.save(state(60), folder / "run" / "step_50.pt")
+    assert gamma("run", "--log", "losses.csv")["gamma"].iloc[-1] == 0
+    wanted = "step_50.pt and step_60.pt have the same weights: γ is 0 where nothing moves. Copies of one checkpoint?\n"
+    assert wanted in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("suffix", "begin"), [(".png", b"\x89PNG"), (".svg", b"<?xml")])
 def test_the_picture(folder, suffix, begin):
     path = folder / f"picture{suffix}"
@@ -266,6 +356,12 @@ BAD_LOGS = {
     "unsorted.csv": "step,loss,lr\n1,2,.1\n3,2,.1\n2,2,.1\n",
     "repeated.csv": "step,loss,lr\n1,2,.1\n3,2,.1\n3,2,.1\n",
     "wide.csv": "step,loss,lr\n1,2,.1,7\n",
+    "twice.csv": "step,loss,loss\n1,2,3\n",
+    "lr_twice.csv": "\n\nstep,loss, lr,lr\n1,2,.1,.1\n",
+    "semicolons.csv": "step;loss;lr\n1;2,5;0,1\n",
+    "tabs.csv": "step\tloss\tlr\n1\t2\t.1\n",
+    "decimals.csv": 'step,loss,lr\n1,"2,5",.1\n',
+    "blank.csv": "\n \n\n",
     "gap.csv": "step,loss,lr\n1,2,.1\n60,1,.1\n",
     "short.csv": "step,loss,lr\n1,2,.1\n40,1,.1\n",
     "late.csv": "step,lr\n30,.1\n80,.1\n",
@@ -301,6 +397,18 @@ ON_RUN = [
     (["--log", "unsorted.csv"], "unsorted.csv, line 4: step 2 follows 3; steps must rise"),
     (["--log", "repeated.csv"], "repeated.csv, line 4: step 3 follows 3; steps must rise"),
     (["--log", "wide.csv"], "wide.csv, line 2: more values than the 3 columns of the first line"),
+    (["--log", "twice.csv"], "twice.csv, line 1: the column 'loss' occurs 2 times, should occur once"),
+    (["--log", "lr_twice.csv"], "lr_twice.csv, line 3: the column 'lr' occurs 2 times, should occur once"),
+    (
+        ["--log", "semicolons.csv"],
+        "semicolons.csv, line 1 has ';' between columns, should have commas, and numbers a decimal point: pandas.read_csv(…, sep=';', ",
+    ),
+    (["--log", "tabs.csv"], "tabs.csv, line 1 has '\\t' between columns, should have commas"),
+    (
+        ["--log", "decimals.csv"],
+        "decimals.csv, line 2, column loss: '2,5', should be a finite number, with a decimal point",
+    ),
+    (["--log", "blank.csv"], "blank.csv has no rows"),
     (["--log", "gap.csv"], "gap.csv has no row with a loss between the checkpoints of steps 20 and 50"),
     (["--log", "short.csv"], "short.csv ends after 40 steps, the last checkpoint is of step 60"),
     (
@@ -315,7 +423,20 @@ ON_RUN = [
         ["--log", "losses.csv", "--lr", "negative.csv"],
         "negative.csv: the learning rate of step 80 is -1, which is negative",
     ),
-    (["--log", "losses.csv", "--lr", "-1"], "--lr -1: should be a positive number, or a file"),
+    *(
+        (["--log", "losses.csv", "--lr", text], f"--lr {text}: a learning rate should be a finite number of at least 0")
+        for text in ("-1", "nan", "inf")
+    ),
+    (
+        ["--log", "losses.csv", "--lr", "0,1"],
+        "--lr 0,1 is neither a number, with a decimal point, nor a file .csv, .json, .jsonl, .parquet",
+    ),
+    (["--log", "losses.csv", "--lr", "other.csv"], "other.csv is not there"),
+    (["--log", "losses.csv", "--optimal-loss", "nan"], "optimal_loss of stretch 0 is nan"),
+    (["--log", "losses.csv", "--out", "folder.csv"], "--out folder.csv cannot be written: it is a folder"),
+    (["--log", "losses.csv", "--out", "losses.csv/a/t.csv"], "--out losses.csv/a/t.csv cannot be written: /"),
+    (["--log", "losses.csv", "--out", "losses.csv/a/t.csv"], "/losses.csv is no folder"),
+    (["--log", "losses.csv", "--picture", "folder.png"], "--picture folder.png cannot be written: it is a folder"),
     (["--log", "object.json"], "object.json should have a list log_history"),
     (["--log", "numbers.json"], "numbers.json, row 1: 1, should be a row with names"),
     (["--log", "broken.json"], "broken.json cannot be read as json"),
@@ -348,6 +469,8 @@ ON_RUN = [
 def test_bad_input_is_one_line(folder, capsys, arguments, message):
     for name, text in BAD_LOGS.items():
         (folder / name).write_text(text)
+    for name in ("folder.csv", "folder.png"):
+        (folder / name).mkdir()
     before = sorted(folder.iterdir())
     assert main(["gamma", "run", *arguments]) == 2
     said = capsys.readouterr()
@@ -406,57 +529,3 @@ def test_outside_a_checkout_without_notebooks(tmp_path):
     command = [sys.executable, "-m", "trajreg", "gamma", "run", "--log", "losses.csv"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("step,loss,loss\n1,2,3\n", "column 'loss' occurs 2 times in the first line"),
-        ("step;loss\n1;0,5\n", "commas should stand between columns, the first line has ';'"),
-    ],
-)
-def test_headers_that_are_none(text, message, tmp_path, capsys):
-    (tmp_path / "log.csv").write_text(text)
-    for step in (0, 1):
-        torch.save({"w": torch.ones(2) * step}, tmp_path / f"step_{step}.pt")
-    assert main(["gamma", str(tmp_path), "--log", str(tmp_path / "log.csv"), "--lr", "0.1"]) == 2
-    assert message in capsys.readouterr().err
-
-
-def test_blank_lines_before_the_header_are_skipped(tmp_path, capsys):
-    (tmp_path / "log.csv").write_text("\n\nstep,loss\n1,2\n2,high\n")
-    for step in (0, 2):
-        torch.save({"w": torch.ones(2) * step}, tmp_path / f"step_{step}.pt")
-    assert main(["gamma", str(tmp_path), "--log", str(tmp_path / "log.csv"), "--lr", "0.1"]) == 2
-    assert "line 5, column loss: 'high'" in capsys.readouterr().err
-    (tmp_path / "log.csv").write_text("\n\nstep,loss\n1,2\n2,1\n")
-    assert main(["gamma", str(tmp_path), "--log", str(tmp_path / "log.csv"), "--lr", "0.1"]) == 0
-
-
-def test_what_cannot_be_written_is_said_plainly(tmp_path, capsys):
-    (tmp_path / "log.csv").write_text("step,loss\n1,2\n")
-    for step in (0, 1):
-        torch.save({"w": torch.ones(2) * step}, tmp_path / f"step_{step}.pt")
-    (tmp_path / "there.csv").mkdir()
-    arguments = ["gamma", str(tmp_path), "--log", str(tmp_path / "log.csv"), "--lr", "0.1", "--out"]
-    for out, reason in (("there.csv", "Is a directory"), ("log.csv/below.csv", "")):
-        assert main([*arguments, str(tmp_path / out)]) == 2
-        error = capsys.readouterr().err
-        assert f"{tmp_path / out} cannot be written: {reason}" in error
-        assert "goes on from there" not in error
-    assert not list(tmp_path.glob(".*partial"))
-
-
-def test_files_beside_a_folder_and_links_to_nothing_are_said(tmp_path, capsys):
-    (tmp_path / "log.csv").write_text("step,loss\n1,2\n")
-    for step in (0, 1):
-        torch.save({"w": torch.ones(2) * step}, tmp_path / f"step_{step}.pt")
-    (tmp_path / "best").mkdir()
-    torch.save({"w": torch.ones(2)}, tmp_path / "best" / "pytorch_model.bin")
-    arguments = ["gamma", str(tmp_path), "--log", str(tmp_path / "log.csv"), "--lr", "0.1"]
-    assert main(arguments) == 2
-    assert "has checkpoints that are files (step_0.pt, step_1.pt) and folders (best): name" in capsys.readouterr().err
-    (tmp_path / "best" / "pytorch_model.bin").unlink()
-    (tmp_path / "step_2.pt").symlink_to(tmp_path / "gone.pt")
-    assert main(arguments) == 2
-    assert "step_2.pt is a link to what is not there" in capsys.readouterr().err

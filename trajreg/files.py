@@ -37,7 +37,7 @@ def writing(what: str, folder: Path, num_bytes: int = 0) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _FULL + _CLOSED:
             raise
-        raise CannotWrite(f"{what} cannot be written: {_reason(error, folder, num_bytes)}") from None
+        raise CannotWrite(f"{what} cannot be written: {_reason(error, folder, num_bytes)}") from error
 
 
 def _reason(error: OSError, folder: Path, num_bytes: int) -> str:

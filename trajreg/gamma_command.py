@@ -3,7 +3,8 @@
 import argparse
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from tqdm import tqdm
 
+from trajreg.checkpoints.training_log import SUFFIXES as LOGS
 from trajreg.errors import InputError
 from trajreg.files import CannotWrite, write_bytes
 from trajreg.studies.numbers import number
@@ -24,7 +26,6 @@ ABOUT = "γ of each stretch between the checkpoints of a training that is over, 
 TABLES = (".csv", ".parquet", ".json")
 PICTURES = (".png", ".svg")
 MISSING = "–"
-FEW = 6  # names in a line
 SHOWN = {"loss": "loss", "lr": "lr", "gamma": "γ", "rate": "rate ηγ", "distance": "distance", "directedness": "D"}
 UNTOLD = (
     "Checkpoints do not tell the steps between them: D, γ of a random walk and cosines are known of a training that is recorded, by "
@@ -50,7 +51,10 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         help="loss by step: .csv, .json (trainer_state.json), .jsonl or .parquet",
     )
     command.add_argument(
-        "--lr", type=_rate, metavar="NUMBER|FILE", help="the learning rate, or a CSV step,lr (default: as logged)"
+        "--lr",
+        type=_rate,
+        metavar="NUMBER|FILE",
+        help="the learning rate, or a CSV step,lr that counts as the log does (default: as logged)",
     )
     command.add_argument(
         "--steps",
@@ -85,7 +89,7 @@ def _add_choices(command: argparse.ArgumentParser) -> None:
         "--counts-from",
         type=int,
         choices=(0, 1),
-        help="what the log calls the first step (default: 0 where its smallest is, or its last is one less than the last checkpoint's)",
+        help="0: row s of the log is after s + 1 steps, 1: after s (default: by its first and last step)",
     )
     command.add_argument("--out", type=Path, metavar="FILE", help="write the table: .csv, .parquet or .json")
     command.add_argument(
@@ -101,14 +105,14 @@ def run(options: argparse.Namespace) -> bool:
     """
     from trajreg.checkpoints.distances import open_all
     from trajreg.checkpoints.logged_stretches import logged_stretches
+    from trajreg.checkpoints.notes import notes_on
     from trajreg.checkpoints.order import expanded, in_order
     from trajreg.checkpoints.table import table_of
     from trajreg.metrics.stretches import Stretches  # with torch, which the other commands do without
 
-    _refuse_suffix("--out", options.out, TABLES)
-    _refuse_suffix("--picture", options.picture, PICTURES)
-    if isinstance(options.lr, float) and not 0 < options.lr < math.inf:
-        raise InputError(f"--lr {options.lr:g}: should be a positive number, or a file")
+    _refuse_place("--out", options.out, TABLES)
+    _refuse_place("--picture", options.picture, PICTURES)
+    _refuse_rate(options.lr)
     if options.picture:
         _refuse_without_matplotlib()
     paths, edges = in_order(expanded(options.checkpoints), options.steps)
@@ -119,24 +123,18 @@ def run(options: argparse.Namespace) -> bool:
     snapshots = _compare(opened)
     table = table_of(stretches, snapshots)
     table["step"] += edges[0]
-    for line in [*_rows(table), "", *_about(snapshots), *known.notes, UNTOLD]:
+    for line in [*_rows(table), "", *notes_on(paths, snapshots, table), *known.notes, UNTOLD]:
         print(line)
     if options.out:
-        _leave(options.out, lambda path: _write(table, path))
+        with _writing("--out", options.out):
+            _write(table, options.out)
     if options.picture:
         from trajreg.plots.checkpoints import checkpoint_panels  # with matplotlib, which is no dependency
         from trajreg.plots.style import save_picture
 
-        _leave(options.picture, lambda path: save_picture(checkpoint_panels(table), path))
+        with _writing("--picture", options.picture):
+            save_picture(checkpoint_panels(table), options.picture)
     return True
-
-
-def _leave(path: Path, write: Callable[[Path], object]) -> None:
-    try:
-        write(path)
-    except (OSError, CannotWrite) as error:
-        cause = error.__context__ if isinstance(error, CannotWrite) else error
-        raise InputError(f"{path} cannot be written: {getattr(cause, 'strerror', None) or cause}") from None
 
 
 def _compare(opened: "Sequence[Opened]") -> "Snapshots":
@@ -149,28 +147,14 @@ def _compare(opened: "Sequence[Opened]") -> "Snapshots":
 
 def _rows(table: pd.DataFrame) -> list[str]:
     """A line a stretch, its numbers right-aligned under their titles."""
-    steps = [f"{row.step}–{row.step + row.num_steps}" for row in table.itertuples()]
-    cells = {"steps": steps}
+    from trajreg.checkpoints.notes import stretches
+
+    cells = {"steps": stretches(table)}
     for name, title in SHOWN.items():
         cells[title] = [MISSING if math.isnan(value) else number(value) for value in table[name]]
     columns = [[title, *texts] for title, texts in cells.items()]
     widths = [max(map(len, column)) for column in columns]
     return ["  ".join(map(str.rjust, line, widths)) for line in zip(*columns, strict=True)]
-
-
-def _about(snapshots: "Snapshots") -> list[str]:
-    """What was taken for θ, and what may be wrong with it."""
-    left_out = f"left out: {_few(snapshots.left_out)}" if snapshots.left_out else "nothing left out"
-    lines = [f"{snapshots.num_weights:,} weights; {left_out}."]
-    if snapshots.alike:
-        pairs = _few([f"{other} = {one}" for one, other in snapshots.alike])
-        lines.append(f"Copies of each other, which count twice: {pairs}. Tied weights? --leave-out one of them.")
-    return lines
-
-
-def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
-    return f"{', '.join(names[:FEW])}{more}"
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
@@ -185,9 +169,31 @@ def _write(table: pd.DataFrame, path: Path) -> None:
     write_bytes(path, content)
 
 
-def _refuse_suffix(option: str, path: Path | None, suffixes: Sequence[str]) -> None:
-    if path is not None and path.suffix not in suffixes:
+@contextmanager
+def _writing(option: str, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, CannotWrite) as error:
+        cause = error.__cause__ if isinstance(error, CannotWrite) else error
+        raise InputError(f"{option} {path} cannot be written: {getattr(cause, 'strerror', None) or error}") from None
+
+
+def _refuse_place(option: str, path: Path | None, suffixes: Sequence[str]) -> None:
+    if path is None:
+        return
+    if path.suffix not in suffixes:
         raise InputError(f"{option} {path}: its name should end with {', '.join(suffixes[:-1])} or {suffixes[-1]}")
+    there = next(one for one in path.absolute().parents if one.exists())
+    if path.is_dir() or not there.is_dir():
+        reason = "it is a folder" if path.is_dir() else f"{there} is no folder"
+        raise InputError(f"{option} {path} cannot be written: {reason}")
+
+
+def _refuse_rate(given: float | Path | None) -> None:
+    if isinstance(given, float) and not 0 <= given < math.inf:
+        raise InputError(f"--lr {given:g}: a learning rate should be a finite number of at least 0")
+    if isinstance(given, Path) and given.suffix not in LOGS:
+        raise InputError(f"--lr {given} is neither a number, with a decimal point, nor a file {', '.join(LOGS)}")
 
 
 def _refuse_without_matplotlib() -> None:

@@ -58,6 +58,7 @@ def old_format(path, content):
 
 
 ADAM = {"state": {0: {"exp_avg": torch.ones(3)}}, "param_groups": []}
+KEPT = {"losses": torch.ones(50), "sketch": {"head": torch.ones(4, 4)}}  # as a callback keeps it
 LAYOUTS = {
     "safetensors": (".safetensors", lambda path, content: save_file(content, path)),
     "pt": (".pt", lambda path, content: torch.save(content, path)),
@@ -68,6 +69,19 @@ LAYOUTS = {
     "model": (".pt", nested("model", optimizer={"exp_avg": torch.ones(3)}, rng={"cpu": torch.get_rng_state()})),
     "module": (".pt", nested("module")),
     "model → state_dict": (".pt", nested("model", "state_dict", metrics={"loss": torch.tensor(0.5)})),
+    "lightning, callbacks": (
+        ".ckpt",
+        nested("state_dict", callbacks={"Own": KEPT}, loops={"fit": KEPT}, global_step=4),
+    ),
+    "any name of an optimiser": (
+        ".pt",
+        nested("net", opt={"state": {0: ADAM["state"][0]}, "param_groups": []}, adam=ADAM),
+    ),
+    "optimiser by module": (
+        ".pt",
+        nested("weights", adam={"state": {"a.weight": {"m": torch.ones(3)}}, "param_groups": []}),
+    ),
+    "beside arrays": (".pt", nested("model", losses=torch.ones(7), extra={"centroids": torch.ones(2, 2)})),
     "DDP": (".pt", prefixed("module.")),
     "compiled": (".pt", prefixed("_orig_mod.")),
     "DDP, compiled": (".pt", prefixed("module._orig_mod.")),

@@ -1,6 +1,7 @@
 """γ from checkpoints: closed forms, agreement with recordings of the same training, and what is refused."""
 
 import re
+from copy import deepcopy
 
 import numpy as np
 import pandas as pd
@@ -190,7 +191,12 @@ GOOD = {"loss": 1.0, "lr": 0.1, "num_steps": 5}
             "update_sq of stretch 1 is 0.1, but the squared lengths of 5 steps .* at least 0.2",
         ),
         ({"leave_out": ["v*"]}, r"leave_out: no tensor is called 'v\*', there are w"),
-        ({"leave_out": "w"}, "checkpoints and leave_out are lists"),
+        ({"leave_out": "w"}, "leave_out is str 'w', should be a list of patterns of names"),
+        (
+            {"loss": torch.ones(2, requires_grad=True)},
+            r"loss is tensor\(\[1., 1.\], requires_grad=True\), should be plain numbers: loss.item\(\)",
+        ),
+        ({"loss": [torch.ones((), requires_grad=True)] * 2}, "should be plain numbers"),
     ],
 )
 def test_wrong_arguments_are_named(change, message):
@@ -205,7 +211,12 @@ ONE = {"w": torch.ones(2), "b": torch.ones(1)}
     ("checkpoints", "message"),
     [
         ([ONE], "got 1 checkpoint, should be at least two"),
-        (ONE, "checkpoints and leave_out are lists"),
+        (
+            ONE,
+            "checkpoints is dict {'w': tensor([1., 1.]), 'b': tensor([1.])}, should be a list of state dicts or paths",
+        ),
+        ("a.pt", "checkpoints is str 'a.pt', should be a list of state dicts or paths"),
+        (7, "checkpoints is int 7, should be a list"),
         (
             [{**ONE, "w": torch.ones(3)}, ONE],
             r"w has shape \(3,\) in checkpoint 0 \(a state dict\) and \(2,\) in checkpoint 1",
@@ -219,10 +230,13 @@ ONE = {"w": torch.ones(2), "b": torch.ones(1)}
             "checkpoint 0 (a state dict) has weights 'b', checkpoint 1 (a state dict) has not",
         ),
         (
-            [{**ONE, "w": torch.tensor([1.0, np.nan])}, ONE],
+            [{**ONE, "w": torch.tensor([1.0, np.nan])}, deepcopy(ONE)],
             "checkpoint 0 (a state dict): w has values that are not finite",
         ),
-        ([ONE, {**ONE, "b": torch.tensor([np.inf])}], "checkpoint 1 (a state dict): b has values that are not finite"),
+        (
+            [ONE, {**deepcopy(ONE), "b": torch.tensor([np.inf])}],
+            "checkpoint 1 (a state dict): b has values that are not finite",
+        ),
         (
             [{**ONE, "w": torch.ones(2, dtype=torch.complex64)}] * 2,
             "w is complex (torch.complex64), should be dense and real",
@@ -234,7 +248,16 @@ ONE = {"w": torch.ones(2), "b": torch.ones(1)}
         ([[torch.ones(2)]] * 2, "checkpoint 0 (a state dict) holds a list, should be a mapping from names to tensors"),
         (
             [{"model": ONE, "ema": ONE}] * 2,
-            "holds weights in several places, checkpoint['model'] and checkpoint['ema']",
+            "holds weights in several places, checkpoint['model'] and checkpoint['ema']: which of them is θ it does not tell; save "
+            "that one alone, torch.save(checkpoint[…], …)",
+        ),
+        ([{"model": ONE, "swa": {f"module.{name}": one for name, one in ONE.items()}}] * 2, "and checkpoint['swa']"),
+        ([{"model": ONE, "shadow": {"s0": ONE["w"], "s1": ONE["b"]}}] * 2, "and checkpoint['shadow']"),
+        ([{"model": ONE, "net": {"other": torch.ones(4)}}] * 2, "checkpoint['model'] and checkpoint['net']"),
+        ([{"state_dict": ONE, "ema": {"state_dict": ONE}}] * 2, "checkpoint['ema']['state_dict']"),
+        (
+            [{"generator": ONE, "critic": {"other": torch.ones(4)}}] * 2,
+            "checkpoint['generator'] and checkpoint['critic']",
         ),
     ],
 )
@@ -244,32 +267,53 @@ def test_checkpoints_that_do_not_fit_are_named(checkpoints, message):
     assert "\n" not in str(error.value)
 
 
-def test_state_dicts_of_a_model_that_went_on_are_refused():
-    """The commonest slip: without copies all of them are the last weights."""
-    model = torch.nn.Linear(2, 1)
-    kept, copies = [], []
+def test_state_dicts_that_are_no_copies_are_refused():
+    """A state dict shares memory with its net: all of them are the weights of now."""
+    net = nn.Linear(3, 2)
+    live, copies = [], []
     for _ in range(3):
-        kept.append(model.state_dict())
-        copies.append({name: one.clone() for name, one in model.state_dict().items()})
+        live.append(net.state_dict())
+        copies.append(deepcopy(net.state_dict()))
         with torch.no_grad():
-            model.weight.add_(1.0)
-    with pytest.raises(InputError, match=r"checkpoint 0 .* and checkpoint 1 .* are the same tensors: .* keep copies"):
-        trajreg.from_checkpoints(kept, loss=1.0, lr=0.1, num_steps=1)
-    assert (trajreg.from_checkpoints(copies, loss=1.0, lr=0.1, num_steps=1)["gamma"] > 0).all()
+            net.weight.add_(1.0)
+    wanted = (
+        r"^checkpoint 0 \(a state dict\) and checkpoint 1 \(a state dict\) share the memory of 'weight', and so change together: a state "
+        r"dict is no copy; keep copy.deepcopy\(model.state_dict\(\)\) of each$"
+    )
+    with pytest.raises(InputError, match=wanted):
+        trajreg.from_checkpoints(live, **GOOD)
+    with pytest.raises(InputError, match=r"checkpoint 1 .* and checkpoint 2 .* share the memory"):
+        trajreg.from_checkpoints([copies[0], live[0], live[1]], **GOOD)
+    with pytest.raises(InputError, match="share the memory of 'weight'"):
+        trajreg.from_checkpoints([copies[0], {"weight": net.weight, "bias": torch.ones(2)}, net.state_dict()], **GOOD)
+    table = trajreg.from_checkpoints([*copies[:2], net.state_dict()], **GOOD)  # the last may be the net as it is
+    np.testing.assert_allclose(table["distance"], np.sqrt(6) * np.array([3, 2]))
 
 
-def test_what_optimisers_and_trainers_keep_beside_weights_is_none():
-    weights = {"w": torch.ones(2)}
-    optimizer = {"state": {0: {"momentum_buffer": torch.ones(2)}}, "param_groups": [{"lr": 0.1}]}
-    lightning = {
-        "state_dict": weights,
-        "callbacks": {"RegularityCallback": {"loss": torch.ones(3), "so_far": {"update_sq": torch.ones(3, 1)}}},
-        "loops": {"fit_loop": {"kept": torch.ones(2)}},
-        "optimizer_states": [optimizer],
-    }
-    end = {"w": torch.zeros(2)}
-    for checkpoint in (lightning, {"net": weights, "opt": optimizer}):
-        table = trajreg.from_checkpoints([checkpoint, end], loss=1.0, lr=0.1, num_steps=1)
-        assert table.attrs["weights"] == 2
-    with pytest.raises(InputError, match="holds no tensors under names"):
-        trajreg.from_checkpoints([optimizer, end], loss=1.0, lr=0.1, num_steps=1)
+def test_rows_of_one_array_and_empty_tensors_share_nothing():
+    path = torch.tensor([[3.0, 1.0], [1.0, 1.0], [0.0, 1.0]])
+    table = trajreg.from_checkpoints([{"w": row, "none": row[:0]} for row in path], **GOOD)
+    assert table["distance"].tolist() == [3, 1]
+
+
+def test_copies_of_tied_weights_are_told():
+    tied = [{"embedding": torch.full((2,), place), "head": torch.full((2,), place)} for place in (2.0, 1.0, 0.0)]
+    assert trajreg.from_checkpoints(tied, **GOOD).attrs["alike"] == [("embedding", "head")]
+    alone = trajreg.from_checkpoints(tied, leave_out=["head"], **GOOD)
+    assert (alone.attrs["alike"], alone.attrs["left_out"]) == ([], ["head"])
+    shared = torch.zeros(2)
+    with pytest.raises(InputError, match=r"has weights 'head', .* has not; tied weights that .* leave_out=\['head'\]"):
+        trajreg.from_checkpoints([*tied[:2], {"embedding": shared, "head": shared}], **GOOD)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_state_dicts_stay_as_they_are(dtype):
+    path = [{"w": torch.tensor([place], dtype=dtype)} for place in (5.0, 3.0, 2.0)]
+    trajreg.from_checkpoints(path, **GOOD)
+    assert [one["w"].item() for one in path] == [5, 3, 2]
+
+
+def test_anything_that_can_be_gone_through_is_a_list():
+    places = line(2.0, 1.0, 0.0)
+    table = trajreg.from_checkpoints((one for one in places), leave_out=(name for name in ()), **GOOD)
+    pd.testing.assert_frame_equal(table, trajreg.from_checkpoints(places, **GOOD))

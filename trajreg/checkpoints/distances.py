@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +13,7 @@ import torch
 
 from trajreg.checkpoints.file import is_mapped, load
 from trajreg.checkpoints.state_dicts import Contents, unused
-from trajreg.errors import InputError, choices
+from trajreg.errors import InputError, choices, shown
 
 BLOCK = 2**26  # bytes that are read of a mapped file before it is closed, which frees its pages
 CHUNK = 2**20  # weights that are subtracted at once
@@ -24,7 +24,7 @@ class Opened:
     """A checkpoint whose names and shapes are known; its tensors are asked for anew each time they are wanted.
 
     label: what errors call it. shapes, num_bytes: of the tensors of θ, by name. left_out: the names of others.
-    in_memory: whether it was given as a state dict. is_mapped: whether opening it anew reads nothing.
+    is_mapped: whether opening it anew reads nothing. places: of a state dict in memory, the name of what begins at each place.
     """
 
     def __init__(self, source: Checkpoint, number: int, leave_out: Sequence[str]):
@@ -34,8 +34,9 @@ class Opened:
         self.left_out = contents.left_out
         self.shapes = {name: tensor.shape for name, tensor in contents.weights.items()}
         self.num_bytes = {name: tensor.nbytes for name, tensor in contents.weights.items()}
-        self.in_memory = not isinstance(source, str | Path)
         self.is_mapped = not isinstance(source, str | Path) or is_mapped(Path(source))
+        held = {} if isinstance(source, str | Path) else contents.weights
+        self.places = {(one.device, one.data_ptr()): name for name, one in held.items() if one.numel()}
 
     def contents(self) -> Contents:
         """Its tensors, which are mapped from a file where its format allows."""
@@ -49,48 +50,52 @@ class Opened:
             here, there = self.shapes.get(name), end.shapes.get(name)
             if here is None or there is None:
                 has, lacks = (self, end) if there is None else (end, self)
-                raise InputError(
-                    f"{has.label} has weights {name!r}, {lacks.label} has not; tied weights, or others that do not count: leave them out "
-                    "(leave_out, --leave-out)"
-                )
+                alike = has.shapes[name] in lacks.shapes.values()
+                tied = f"; tied weights that one of them leaves out? leave_out=[{name!r}]" if alike else ""
+                raise InputError(f"{has.label} has weights {name!r}, {lacks.label} has not{tied}")
             if here != there:
                 raise InputError(f"{name} has shape {tuple(here)} in {self.label} and {tuple(there)} in {end.label}")
 
 
-def open_all(checkpoints: Sequence[Checkpoint], leave_out: Sequence[str] = ()) -> list[Opened]:
+def open_all(checkpoints: Iterable[Checkpoint], leave_out: Iterable[str] = ()) -> list[Opened]:
     """All of them, held against the last one.
 
     Raises:
-        InputError: fewer than two, one that cannot be read, other names or shapes than in the last one, or a pattern of `leave_out` that
-            nothing is like.
+        InputError: fewer than two, one that cannot be read, other names or shapes than in the last one, state dicts that share memory, or a
+            pattern of `leave_out` that nothing is like.
     """
-    if isinstance(checkpoints, str | Path | Mapping) or isinstance(leave_out, str):
-        raise InputError("checkpoints and leave_out are lists: of state dicts or paths, and of patterns")
-    if len(checkpoints) < 2:
-        given = f"{len(checkpoints)} checkpoint{'s' * (len(checkpoints) != 1)}"
-        raise InputError(f"got {given}, should be at least two: a stretch of steps has two ends")
-    opened = [Opened(one, number, leave_out) for number, one in enumerate(checkpoints)]
+    given, patterns = _listed("checkpoints", checkpoints), _listed("leave_out", leave_out)
+    if len(given) < 2:
+        found = f"{len(given)} checkpoint{'s' * (len(given) != 1)}"
+        raise InputError(f"got {found}, should be at least two: a stretch of steps has two ends")
+    opened = [Opened(one, number, patterns) for number, one in enumerate(given)]
     for one in opened[:-1]:
         one.refuse_differences(opened[-1])
     _refuse_shared_memory(opened)
     names = [*opened[-1].shapes, *opened[-1].left_out]
-    for pattern in unused(leave_out, names):
+    for pattern in unused(patterns, names):
         raise InputError(f"leave_out: no tensor is called {pattern!r}, there are {choices(pattern, names)}")
     return opened
 
 
+def _listed(name: str, given: Iterable[Any]) -> list[Any]:
+    if isinstance(given, str | Path | Mapping) or not isinstance(given, Iterable):
+        what = "state dicts or paths" if name == "checkpoints" else "patterns of names"
+        raise InputError(f"{name} is {type(given).__name__} {shown(given)}, should be a list of {what}")
+    return list(given)
+
+
 def _refuse_shared_memory(opened: Sequence[Opened]) -> None:
-    """InputError where two state dicts hold the very same tensors: those of a model that went on training are all its last weights."""
-    seen: dict[tuple[int, ...], Opened] = {}
+    """What shares memory changes together, so that all of it is the weights of now."""
+    seen: dict[tuple[torch.device, int], Opened] = {}
     for one in opened:
-        if one.in_memory:
-            places = tuple(tensor.data_ptr() for tensor in one.contents().weights.values())
-            earlier = seen.setdefault(places, one)
-            if earlier is not one:
+        for place, name in one.places.items():
+            if place in seen:
                 raise InputError(
-                    f"{earlier.label} and {one.label} are the same tensors: a state dict changes with its model, "
-                    "keep copies: copy.deepcopy(model.state_dict())"
+                    f"{seen[place].label} and {one.label} share the memory of {name!r}, and so change together: a state dict is no copy; "
+                    "keep copy.deepcopy(model.state_dict()) of each"
                 )
+        seen |= dict.fromkeys(one.places, one)
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,7 @@ def _squares(one: Opened, other: Opened) -> dict[str, float]:
 
 def _squared_distance(one: torch.Tensor, other: torch.Tensor) -> float:
     pairs = zip(one.detach().flatten().split(CHUNK), other.detach().flatten().split(CHUNK), strict=True)
-    offsets = (here.cpu().double().sub_(there.cpu().double()) for here, there in pairs)
+    offsets = (here.cpu().double() - there.cpu().double() for here, there in pairs)  # float64 is not copied here
     return sum(float(torch.dot(offset, offset)) for offset in offsets)
 
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
+from trajreg.checkpoints.learning_rate import LearningRate, is_same
 from trajreg.checkpoints.training_log import Log
 from trajreg.errors import InputError
 
@@ -28,19 +28,19 @@ def logged_stretches(
     columns: Mapping[str, str] | None = None,
     counts_from: int | None = None,
 ) -> LoggedStretches:
-    """Σ η loss of the steps between checkpoints that were saved after `edges` (m+1,) steps.
+    """Σ η loss and Σ η of the steps between checkpoints that were saved after `edges` (m+1,) steps.
 
-    A row stands for the steps since the row before it: its loss is taken for their mean. Of a row that straddles a checkpoint each stretch
-    gets its steps, with the row's loss. A row "s" is after s steps; but where the smallest step is 0, or the last one is one less than the
-    last checkpoint's, steps are counted from 0, and it is after s + 1.
+    A row stands for the steps since the row before it, which are taken to have its loss; of a row that straddles a checkpoint each stretch
+    gets its steps. The learning rate of a row is that of the last of its steps, and linear from one that is known to the next. So the sums
+    are exact with a log of every step, or with rows that are means and a known learning rate that is constant in each.
 
     Args:
         path: the log: CSV, JSON (trainer_state.json), JSON lines, Parquet. Rows without a loss (evaluations) say nothing of losses.
         edges: rising.
-        lr: a number, or a log with a learning rate that holds from its row's step to the next row's; else the log's own, which is that of
-            the row's last step: between rows it is interpolated, before the first it is the first.
+        lr: a number, or a log of learning rates that counts steps as the log of losses does; else the log's own.
         columns: names of the columns step, loss, lr of the log that are not to be guessed.
-        counts_from: 0 or 1, what the first step is called, where that is not to be guessed either.
+        counts_from: 0 where row s is after s + 1 steps, 1 where it is after s; None: 0 where the smallest step is 0 or the last is one less
+            than the last checkpoint's, else 1.
 
     Raises:
         InputError: of `Log`; no learning rate for a step; a stretch without a row, or the log ends before the last checkpoint.
@@ -50,31 +50,56 @@ def logged_stretches(
     if loss.empty:
         raise InputError(f"{path}: no row has a value of {log.name('loss')}")
     steps = loss.index.to_numpy()
-    from_zero = steps[0] == 0 or steps[-1] + 1 == edges[-1] if counts_from is None else counts_from == 0
+    from_zero = bool(steps[0] == 0 or steps[-1] + 1 == edges[-1]) if counts_from is None else counts_from == 0
     ends = steps + int(from_zero)
-    starts = np.concatenate([[0], ends[:-1]])
     _refuse_gaps(path, ends, edges)
-    needed = (ends > edges[0]) & (starts < edges[-1])
-    rates, exact = _rates(log, edges, int(from_zero), lr)
-    total = np.concatenate([[0.0], np.cumsum(rates)])  # Σ η of the first steps
-    counted = np.arange(len(total))
-    means = [
-        (_mean(loss, starts, ends, (a, b), total if total[b] > total[a] else counted), (total[b] - total[a]) / (b - a))
-        for a, b in pairwise(edges)
-    ]
-    seen = rates[edges[0] :]
-    varies = bool(np.ptp(seen) > 1e-12 * seen.max())
-    every_step = bool((ends - starts)[needed].max() == 1)
-    losses, lrs = np.array(means).T
-    return LoggedStretches(losses, lrs, _notes(bool(from_zero), every_step, varies, exact))
+    needed = slice(np.searchsorted(ends, edges[0], side="right"), np.searchsorted(ends, edges[-1]) + 1)
+    rate = LearningRate.of(log, lr, steps[needed], (edges[0], edges[-1] - 1), from_zero)
+    runs = _Runs.of(ends, loss.to_numpy(), rate, edges)
+    every_step = bool(np.diff(ends, prepend=0)[needed].max() == 1)
+    notes = [_counting(from_zero, counts_from), *_sparse(every_step, runs, rate)]
+    return LoggedStretches(*runs.means(len(edges) - 1), notes)
 
 
-def _mean(loss: pd.Series, starts: np.ndarray, ends: np.ndarray, stretch: tuple[int, int], total: np.ndarray) -> float:
-    """The loss over the steps of a stretch, each row's weighted by what `total` grows by over the steps that both share."""
-    first, last = np.maximum(starts, stretch[0]), np.minimum(ends, stretch[1])
-    shared = first < last
-    weight = total[last[shared]] - total[first[shared]]
-    return float(np.average(loss.to_numpy()[shared], weights=weight))
+@dataclass(frozen=True)
+class _Runs:
+    """Runs of steps (k,) in which the loss is constant and the learning rate linear.
+
+    starts, stops: the first step of each and that after its last, counted from 0. row, stretch: to which it belongs. loss: of each.
+    first, last: the learning rate of its first and last step.
+    """
+
+    starts: np.ndarray
+    stops: np.ndarray
+    row: np.ndarray
+    stretch: np.ndarray
+    loss: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+
+    @classmethod
+    def of(cls, ends: np.ndarray, loss: np.ndarray, rate: LearningRate, edges: Sequence[int]) -> "_Runs":
+        cuts = np.unique(np.clip(np.concatenate([ends, rate.steps, edges]), edges[0], edges[-1]))
+        starts, stops = cuts[:-1], cuts[1:]
+        row = np.searchsorted(ends, starts, side="right")
+        stretch = np.searchsorted(np.asarray(edges), starts, side="right") - 1
+        return cls(starts, stops, row, stretch, loss[row], rate.at(starts), rate.at(stops - 1))
+
+    def means(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """(count,) the loss weighted by the learning rate, plain where that is 0 throughout a stretch, and the mean learning rate."""
+        num_steps = self.stops - self.starts
+        total = num_steps * (self.first + self.last) / 2  # an arithmetic series
+        total_lr = np.bincount(self.stretch, total, count)
+        weight = np.where(total_lr[self.stretch] > 0, total, num_steps)
+        loss = np.bincount(self.stretch, weight * self.loss, count) / np.bincount(self.stretch, weight, count)
+        return loss, total_lr / np.bincount(self.stretch, num_steps, count)
+
+    def varies_in_rows(self) -> bool:
+        """Whether the learning rate is not constant in each row of the log."""
+        begins = np.unique(self.row, return_index=True)[1]
+        lowest = np.minimum.reduceat(np.minimum(self.first, self.last), begins)
+        highest = np.maximum.reduceat(np.maximum(self.first, self.last), begins)
+        return not is_same(lowest, highest).all()
 
 
 def _refuse_gaps(path: Path, ends: np.ndarray, edges: Sequence[int]) -> None:
@@ -89,45 +114,18 @@ def _refuse_gaps(path: Path, ends: np.ndarray, edges: Sequence[int]) -> None:
             )
 
 
-def _rates(log: Log, edges: Sequence[int], more: int, lr: float | Path | None) -> tuple[np.ndarray, bool]:
-    """(T,) the learning rate of each step up to the last checkpoint, 0 before the first; and whether each is known, not interpolated.
-
-    more: what makes a row's step the number of steps done.
-    """
-    if isinstance(lr, float):
-        return np.full(edges[-1], lr), True
-    source = log if lr is None else Log.read(lr)
-    if lr is None and log.names["lr"] is None:
-        columns = list(dict.fromkeys(name for _, row in log.rows for name in row))
-        raise InputError(
-            f"{log.path} has no learning rate (lr, learning_rate or one lr-…), but {', '.join(columns)}: give --lr, a number or a "
-            "CSV with the columns step,lr; or say which column it is, --columns lr=NAME"
-        )
-    known = source.values("lr")
-    first, last = edges[0] + 1 - more, edges[-1] - more  # as rows call the steps
-    late = lr is not None and len(known) and (known.index[0] > first or known.index[-1] < last)
-    if known.empty or late:
-        has = f"steps {known.index[0]} to {known.index[-1]}" if len(known) else "no step"
-        raise InputError(f"{source.path} has learning rates of {has}, steps {first} to {last} are wanted")
-    if (known < 0).any():
-        raise InputError(
-            f"{source.path}: the learning rate of step {known.idxmin()} is {known.min():g}, which is negative"
-        )
-    asked, given = np.arange(first, last + 1), known.index.to_numpy()
-    held = known.reindex(pd.Index(asked), method="ffill").to_numpy()
-    rates = np.interp(asked, given, known.to_numpy()) if lr is None else held
-    return np.concatenate([np.zeros(edges[0]), rates]), lr is not None or bool(np.isin(asked, given).all())
-
-
-def _notes(from_zero: bool, every_step: bool, varies: bool, exact: bool) -> list[str]:
+def _counting(from_zero: bool, counts_from: int | None) -> str:
     meant = "from 0: row s is the step after which s + 1 are done" if from_zero else "as done: row s is after s steps"
-    notes = [f"The log is taken to count steps {meant} (--counts-from {0 if from_zero else 1})."]
+    asked = f" If it is not: --counts-from {int(from_zero)}." if counts_from is None else ""
+    return f"The log is taken to count steps {meant}.{asked}"
+
+
+def _sparse(every_step: bool, runs: _Runs, rate: LearningRate) -> list[str]:
+    notes, reasons = [], []
     if not every_step:
         notes.append("The log is not of every step: a row's loss is taken for the mean since the row before it.")
-    if varies and not every_step:
-        notes.append(
-            "γ is approximate: the learning rate varies within rows, whose mean loss is taken for that of each of their steps."
-        )
-    if varies and not exact:
-        notes.append("Learning rates between logged ones are interpolated: --lr FILE gives that of every step.")
-    return notes
+    if rate.is_guessed(runs.starts, runs.stops):
+        reasons.append("the learning rate is taken to be linear between the rows that have one")
+    if not every_step and runs.varies_in_rows():
+        reasons.append("the learning rate varies within rows, of whose losses the mean alone is known")
+    return [*notes, f"γ is approximate: {', and '.join(reasons)}."] if reasons else notes

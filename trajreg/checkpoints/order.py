@@ -6,38 +6,54 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from trajreg.checkpoints.file import SAFETENSORS, checkpoints_in, is_checkpoint, load
+from trajreg.checkpoints.file import IN_FOLDER, SAFETENSORS, SUFFIXES, checkpoints_in, is_checkpoint, load
 from trajreg.errors import InputError
 
 TRAINER_STATE = "trainer_state.json"  # of Hugging Face's trainer, in a checkpoint's folder
 COUNTER = "global_step"  # there, and in a file of Lightning's
-FEW = 3  # names in a message
 _NUMBER = r"[ =_.-]?(\d+)"
+_OWN = rf"({'|'.join(IN_FOLDER)})(-\d+-of-\d+)?\.\w+$"  # a file of weights of a folder that is a checkpoint itself
 _NAMED = (rf"(?:steps?|iter(?:ation)?s?){_NUMBER}", rf"(?:checkpoint|ckpt|model|weights){_NUMBER}")
 
 
 def expanded(paths: Sequence[Path]) -> list[Path]:
-    """The checkpoints meant: a folder that is none itself, or that has folders of checkpoints in it, stands for those in it."""
+    """The checkpoints meant: a folder that is none itself, or that has folders of checkpoints in it, stands for those in it.
+
+    Raises:
+        InputError: a folder without checkpoints, with both files and folders that look like some, or with a link that leads nowhere.
+    """
     found: list[Path] = []
     for path in paths:
-        for link in path.iterdir() if path.is_dir() else ():
-            if link.is_symlink() and not link.exists():
-                raise InputError(
-                    f"{link} is a link to what is not there: mend it, or name the checkpoints that are meant"
-                )
-        inside = checkpoints_in(path) if path.is_dir() else []
-        folders = [one for one in inside if one.is_dir()]
-        if path.is_dir() and not is_checkpoint(path) and not inside:
-            raise InputError(
-                f"{path} has no checkpoints in it: no file .safetensors, .pt, .pth, .bin or .ckpt of weights"
-            )
-        if folders and len(folders) < len(inside) and not is_checkpoint(path):
-            files = [one.name for one in inside if one not in folders]
-            raise InputError(
-                f"{path} has checkpoints that are files ({', '.join(files[:FEW])}) and folders ({folders[0].name}): name the ones meant"
-            )
-        found += folders or ([path] if is_checkpoint(path) or not path.is_dir() else inside)
+        inside = _inside(path) if path.is_dir() else []
+        found += inside or [path]
     return found
+
+
+def _inside(folder: Path) -> list[Path]:
+    """The checkpoints in a folder; none where it is one itself, and all but its own weights where it has others in it."""
+    _refuse_dead_links(folder)
+    inside, itself = checkpoints_in(folder), is_checkpoint(folder)
+    folders = [one for one in inside if one.is_dir()]
+    files = [one for one in inside if not one.is_dir() and not (itself and re.match(_OWN, one.name))]
+    if folders and files:
+        kinds = " and ".join(f"{shown[0].name}{' …' * (len(shown) > 1)}" for shown in (files, folders))
+        raise InputError(
+            f"{folder} has files and folders that look like checkpoints, {kinds}: name those that are meant, as {folder}/*{files[0].suffix}"
+        )
+    if not inside and not itself:
+        raise InputError(
+            f"{folder} has no checkpoints in it: no file .safetensors, .pt, .pth, .bin or .ckpt of weights"
+        )
+    return folders or ([] if itself else files)
+
+
+def _refuse_dead_links(folder: Path) -> None:
+    for one in sorted(folder.iterdir()):
+        is_meant = one.suffix in SUFFIXES or step_in_name(one.name) is not None
+        if is_meant and one.is_symlink() and not one.exists():
+            raise InputError(
+                f"{one} is a link to {one.readlink()}, where nothing is: mend it, or name the checkpoints that are meant"
+            )
 
 
 def in_order(paths: Sequence[Path], steps: Sequence[int] | None = None) -> tuple[list[Path], list[int]]:

@@ -11,13 +11,9 @@ from trajreg.errors import InputError, choices
 
 BUFFERS = ("running_mean", "running_var", "num_batches_tracked")  # of batch norm
 COMPILED, PARALLEL = "_orig_mod.", "module."  # what torch.compile and DistributedDataParallel put before names
-OF_OPTIMISER = ("state", "param_groups")  # the keys of an optimiser's state dict, whatever it stands under
-BESIDE = (
-    "optim",
-    "callbacks",
-    "loops",
-    "lr_schedulers",
-)  # what trainers, Lightning's for instance, keep under such names
+OPTIMISER = {"state", "param_groups"}  # the keys of an optimiser's state dict
+NO_WEIGHTS = ("callbacks", "loops")  # what Lightning keeps beside them; names that begin with "optim" are none either
+USUAL = ("state_dict", "model_state_dict", "model", "net", "module")  # where the weights of a net are put
 MOST_NESTED = 4  # levels of mappings, as model → state_dict → …
 
 
@@ -89,28 +85,46 @@ def _state_dict(content: object, label: str) -> dict[str, torch.Tensor]:
     if not isinstance(content, Mapping):
         raise InputError(f"{label} holds a {type(content).__name__}, should be a mapping from names to tensors")
     for is_weight in (_is_array, _is_real, _is_tensor):
-        found = dict(_holders(content, is_weight))
-        if len(found) > 1:
-            paths = [_shown(path) for path in found]
-            raise InputError(
-                f"{label} holds weights in several places, {' and '.join(paths)}: save the one that is meant alone, by torch.save"
-            )
-        for mapping in found.values():
-            return {str(name): one for name, one in mapping.items() if isinstance(one, torch.Tensor)}
+        found = {path: _tensors(mapping) for path, mapping in _holders(content, is_weight)}
+        if found:
+            return _the_usual(found, label)
     raise InputError(f"{label} holds no tensors under names, only {choices('', map(str, content)) or 'nothing'}")
+
+
+def _the_usual(found: dict[tuple[str, ...], dict[str, torch.Tensor]], label: str) -> dict[str, torch.Tensor]:
+    """The only one; or of several the only one with a usual name, unless another may be the same net: averaged weights, say."""
+    usual = list(found) if len(found) == 1 else [path for path in found if path and path[-1] in USUAL]
+    if len(usual) == 1:
+        chosen = found.pop(usual[0])
+        if not any(_may_be_same_net(chosen, other) for other in found.values()):
+            return chosen
+        found = {usual[0]: chosen, **found}
+    raise InputError(
+        f"{label} holds weights in several places, {' and '.join(map(_shown, found))}: which of them is θ it does not tell; save that one "
+        "alone, torch.save(checkpoint[…], …)"
+    )
+
+
+def _may_be_same_net(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    names = set(_with_plain_names(one)) & set(_with_plain_names(other))
+    shapes, others = (sorted(tuple(tensor.shape) for tensor in tensors.values()) for tensors in (one, other))
+    return bool(names) or shapes == others
 
 
 def _holders(
     mapping: Mapping[Any, Any], is_weight: Callable[[object], bool], path: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], Mapping[Any, Any]]]:
-    """(its path, the mapping) for each that holds weights by itself; what an optimiser or a trainer keeps beside them is none."""
-    if {*OF_OPTIMISER} <= {*mapping}:
-        return
+    """(its path, the mapping) for each that holds weights by itself; what an optimiser keeps is none."""
     if any(isinstance(name, str) and is_weight(one) for name, one in mapping.items()):
         yield path, mapping
     for name, one in mapping.items():
-        if isinstance(one, Mapping) and len(path) < MOST_NESTED and not str(name).startswith(BESIDE):
+        nested = isinstance(one, Mapping) and len(path) < MOST_NESTED
+        if nested and not (str(name).startswith("optim") or name in NO_WEIGHTS or set(one) >= OPTIMISER):
             yield from _holders(one, is_weight, (*path, str(name)))
+
+
+def _tensors(mapping: Mapping[Any, Any]) -> dict[str, torch.Tensor]:
+    return {str(name): one for name, one in mapping.items() if isinstance(one, torch.Tensor)}
 
 
 def _is_tensor(value: object) -> bool:

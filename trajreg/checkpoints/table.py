@@ -1,6 +1,6 @@
 """γ of a training that is over, from the checkpoints that it left (Identity B)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import pandas as pd
 from numpy.typing import ArrayLike
@@ -10,14 +10,14 @@ from trajreg.metrics.stretches import Stretches
 
 
 def from_checkpoints(
-    checkpoints: Sequence[Checkpoint],
+    checkpoints: Iterable[Checkpoint],
     *,
     loss: ArrayLike,
     lr: ArrayLike,
     num_steps: ArrayLike,
     optimal_loss: ArrayLike = 0.0,
     update_sq: ArrayLike | None = None,
-    leave_out: Sequence[str] = (),
+    leave_out: Iterable[str] = (),
 ) -> pd.DataFrame:
     """γ of each stretch between two checkpoints of a training that is over, exactly; nothing had to watch it.
 
@@ -30,7 +30,9 @@ def from_checkpoints(
 
     Args:
         checkpoints: m + 1 of them in the order of training, the last is θ_T: state dicts, or paths of `.safetensors`, of what torch.save
-            wrote (`.pt`, `.pth`, `.bin`, `.ckpt` …), or of folders of Hugging Face's. A state dict may be nested in a mapping.
+            wrote (`.pt`, `.pth`, `.bin`, `.ckpt` …), or of folders of Hugging Face's. A state dict may be nested in a mapping. Those in
+            memory have to be copies, `copy.deepcopy(model.state_dict())`: what `state_dict()` returns changes as the net trains. γ begins
+            at the first: trainers save none of step 0 by themselves.
         loss: (m,) or scalar, the mean mini-batch loss over the steps of each stretch.
         lr: (m,) or scalar, the mean learning rate of all weights.
         num_steps: (m,) or scalar, how many steps (of the optimiser) each stretch has.
@@ -40,20 +42,22 @@ def from_checkpoints(
 
     Returns:
         A row a stretch: `stretch`, `num_steps`, and the columns of `trajreg.regularity`, with `step` the first step of the stretch (from
-        0 at the first checkpoint), `distance` that at its start, and lr, loss and gap as given; then `displacement` = ‖θ_a − θ_b‖ and
+        0 at the first checkpoint), `distance` that at its start, and lr and loss as given, where a table of single steps has those at
+        the step; gap = loss − optimal_loss; then `displacement` = ‖θ_a − θ_b‖ and
         `directedness` = D of the stretch. `trajreg.directedness` and `metrics.aggregate` take the table.
 
         What the ends do not tell is NaN: update_norm and all cosines; and without `update_sq`, for want of Σ‖θ_t − θ_{t+1}‖²,
         inner_product, gamma_walk, gamma_excess and directedness. γ is NaN where the gap or the learning rate is not positive.
 
         `attrs` has `weights`, how many there are, and `left_out`, the names of the tensors that are none: not floating point, running
-        statistics of batch norm, and those of `leave_out`. Weights that share memory (tied) count once; files of clones do not share it, so
-        `alike` has the pairs that move alike to the last bit, of which `leave_out` can leave out one. A learning rate of 0 for frozen
-        weights changes nothing: what does not move adds nothing.
+        statistics of batch norm, and those of `leave_out`. Weights that share memory in a checkpoint (tied) count once; `alike` has the
+        names, two and two, of those that do not but move the same way to the last bit: tied weights that were copied one by one, which
+        count twice unless `leave_out` has one of them. A learning rate of 0 for frozen weights changes nothing: what does not move adds
+        nothing.
 
     Raises:
         InputError: fewer than two checkpoints; one that is missing, damaged, or holds Python objects, several state dicts, other names or
-            shapes than the last one, or numbers that are not finite; a wrong length or value of the other arguments.
+            shapes than the last one, memory of another one, or numbers that are not finite; a wrong length or value of the other arguments.
 
     Tensors are read one after the other and subtracted in float64, in blocks: never more than two checkpoints are in memory, of files
     that can be mapped (safetensors, and torch.save's format since 1.6) little of them.
@@ -79,9 +83,5 @@ def from_checkpoints(
 def table_of(stretches: Stretches, snapshots: Snapshots) -> pd.DataFrame:
     """The table of `from_checkpoints`, from what it was given and what it read."""
     table = stretches.table(snapshots.distance_sq, snapshots.displacement_sq)
-    table.attrs = {
-        "weights": snapshots.num_weights,
-        "left_out": snapshots.left_out,
-        "alike": [list(pair) for pair in snapshots.alike],
-    }
+    table.attrs = {"weights": snapshots.num_weights, "left_out": snapshots.left_out, "alike": snapshots.alike}
     return table

@@ -3,10 +3,8 @@
 import csv
 import json
 import math
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ NAMES = {  # the first that occurs; `lr-*` is what Lightning's monitor calls it
     "lr": ("lr", "learning_rate"),
 }
 MONITORED = "lr-"
+SEPARATORS = (";", "\t", "|")  # of other dialects of CSV
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,8 @@ class Log:
         except (TypeError, ValueError):
             number = math.nan
         if not math.isfinite(number):
-            raise InputError(f"{self.path}, {place}, column {name}: {shown(value)}, should be a finite number")
+            comma = ", with a decimal point" if isinstance(value, str) and "," in value else ""
+            raise InputError(f"{self.path}, {place}, column {name}: {shown(value)}, should be a finite number{comma}")
         return number
 
 
@@ -125,28 +125,31 @@ def _rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
 
 def _csv(path: Path) -> Iterable[tuple[str, dict[str, Any]]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        blank = 0
-        for line in file:
-            if line.strip():
-                break
-            blank += 1
-        file.seek(0)
-        reader = csv.DictReader(islice(file, blank, None), strict=True)
-        _refuse_header(path, list(reader.fieldnames or []))
-        for row in reader:
-            if None in row:
+        reader = csv.reader(file, strict=True)
+        lines = (values for values in reader if any(map(str.strip, values)))
+        header = next(lines, [])
+        _refuse_header(path, f"line {reader.line_num}", header)
+        for values in lines:
+            if len(values) > len(header):
                 raise InputError(
-                    f"{path}, line {blank + reader.line_num}: more values than the {len(row) - 1} columns of the first line"
+                    f"{path}, line {reader.line_num}: more values than the {len(header)} columns of the first line"
                 )
-            yield f"line {blank + reader.line_num}", row
+            yield f"line {reader.line_num}", dict(zip(header, values, strict=False))
 
 
-def _refuse_header(path: Path, columns: list[str]) -> None:
-    for name in columns:
-        if columns.count(name) > 1:
-            raise InputError(f"{path}: column {name!r} occurs {columns.count(name)} times in the first line")
-    if len(columns) == 1 and (found := re.search(r"[;\t|]", columns[0])):
-        raise InputError(f"{path}: commas should stand between columns, the first line has {found[0]!r}")
+def _refuse_header(path: Path, place: str, header: list[str]) -> None:
+    other = next((one for one in SEPARATORS if len(header) == 1 and one in header[0]), None)
+    if other:
+        raise InputError(
+            f"{path}, {place} has {other!r} between columns, should have commas, and numbers a decimal point: "
+            f"pandas.read_csv(…, sep={other!r}, decimal=…).to_csv(…, index=False) writes it so"
+        )
+    names = [name.strip() for name in header if name.strip()]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(
+                f"{path}, {place}: the column {name!r} occurs {names.count(name)} times, should occur once"
+            )
 
 
 def _json(path: Path) -> Iterable[tuple[str, dict[str, Any]]]:
@@ -176,6 +179,7 @@ def _row(path: Path, place: str, row: Any) -> dict[str, Any]:
 
 def _parquet(path: Path) -> Iterable[tuple[str, dict[str, Any]]]:
     table = pd.read_parquet(path)
+    _refuse_header(path, "its schema", [str(name) for name in table.columns])
     table.columns = [str(name) for name in table.columns]
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
     return [(f"row {number}", row) for number, row in enumerate(rows, 1)]

@@ -116,6 +116,8 @@ def _numbers(name: str, values: ArrayLike, count: int, at_least: float = -np.inf
     """(count,) float64; InputError that names the array and the place where it is not so many finite numbers."""
     try:
         array = np.asarray(values, dtype=np.float64)
+    except RuntimeError:  # of tensors with a gradient
+        raise InputError(f"{name} is {shown(values)}, should be plain numbers: loss.item() of each step") from None
     except (TypeError, ValueError):
         raise InputError(f"{name} must be {_wanted(count, scalar)}, got {shown(values)}") from None
     if array.ndim == 0 and scalar:
