@@ -353,6 +353,7 @@ BAD_LOGS = {
     "text.csv": "step,loss,lr\n1,2,.1\n2,high,.1\n",
     "nan.csv": "step,loss,lr\n1,nan,.1\n",
     "steps.csv": "step,loss,lr\n1,2,.1\n1.5,2,.1\n",
+    "huge.csv": "step,loss,lr\n1,2,.1\n99999999999999999999999,2,.1\n",
     "unsorted.csv": "step,loss,lr\n1,2,.1\n3,2,.1\n2,2,.1\n",
     "repeated.csv": "step,loss,lr\n1,2,.1\n3,2,.1\n3,2,.1\n",
     "wide.csv": "step,loss,lr\n1,2,.1,7\n",
@@ -394,6 +395,10 @@ ON_RUN = [
     (["--log", "text.csv"], "text.csv, line 3, column loss: 'high', should be a finite number"),
     (["--log", "nan.csv"], "nan.csv, line 2, column loss: 'nan', should be a finite number"),
     (["--log", "steps.csv"], "steps.csv, line 3: step is '1.5', should be a whole number"),
+    (
+        ["--log", "huge.csv"],
+        "huge.csv, line 3: step is '99999999999999999999999', should be a whole number, below 2**53",
+    ),
     (["--log", "unsorted.csv"], "unsorted.csv, line 4: step 2 follows 3; steps must rise"),
     (["--log", "repeated.csv"], "repeated.csv, line 4: step 3 follows 3; steps must rise"),
     (["--log", "wide.csv"], "wide.csv, line 2: more values than the 3 columns of the first line"),

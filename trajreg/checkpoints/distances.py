@@ -166,7 +166,7 @@ def _squares(one: Opened, other: Opened) -> dict[str, float]:
 
 def _squared_distance(one: torch.Tensor, other: torch.Tensor) -> float:
     pairs = zip(one.detach().flatten().split(CHUNK), other.detach().flatten().split(CHUNK), strict=True)
-    offsets = (here.cpu().double() - there.cpu().double() for here, there in pairs)  # float64 is not copied here
+    offsets = (here.to("cpu", torch.float64, copy=True).sub_(there.cpu().double()) for here, there in pairs)
     return sum(float(torch.dot(offset, offset)) for offset in offsets)
 
 

@@ -19,6 +19,7 @@ NAMES = {  # the first that occurs; `lr-*` is what Lightning's monitor calls it
     "lr": ("lr", "learning_rate"),
 }
 MONITORED = "lr-"
+MOST_STEPS = 2**53  # beyond it a float is not every whole number
 SEPARATORS = (";", "\t", "|")  # of other dialects of CSV
 
 
@@ -59,9 +60,9 @@ class Log:
             if value is None:
                 continue
             step = self._number(place, step_name, row.get(step_name))
-            if step is None or step < 0 or step != round(step):
+            if step is None or not 0 <= step < MOST_STEPS or step != round(step):
                 raise InputError(
-                    f"{self.path}, {place}: {step_name} is {shown(row.get(step_name))}, should be a whole number"
+                    f"{self.path}, {place}: {step_name} is {shown(row.get(step_name))}, should be a whole number, below 2**53"
                 )
             if step <= last and not (what == "lr" and step == last and found[last] == value):
                 raise InputError(
