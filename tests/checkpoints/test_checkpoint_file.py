@@ -257,7 +257,7 @@ print(read, max(peaks) - before)
     not os.path.exists("/proc/self/status"), reason="the kernel does not say how much memory is resident"
 )
 def test_files_are_read_in_pieces(tmp_path):
-    """Half of one of three files is the most that is in memory, mapped pages included."""
+    """Two whole files are compared at a time, and less than one is in memory, mapped pages and what the allocator keeps included."""
     paths, names = [tmp_path / f"{number}.safetensors" for number in range(3)], [f"w{part}" for part in range(32)]
     for number, path in enumerate(paths):
         save_file({name: torch.full((2**19,), float(number)) for name in names}, path)
@@ -266,4 +266,4 @@ def test_files_are_read_in_pieces(tmp_path):
         [sys.executable, "-c", MEASURED, *paths], capture_output=True, text=True, env=environment, check=True
     )
     read, whole = map(int, done.stdout.split())
-    assert read < paths[0].stat().st_size / 2 < whole
+    assert read < paths[0].stat().st_size < whole
