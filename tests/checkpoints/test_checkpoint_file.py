@@ -242,9 +242,12 @@ def watch():
 
 thread = threading.Thread(target=watch)
 thread.start()
-for _ in range(5):  # the watch may sleep through one of them on a busy machine
+reads = []
+for _ in range(5):  # beside other work pages are given back late: what reading takes is the least of a few
+    peaks[:] = [resident()]
     trajreg.from_checkpoints(paths, loss=1, lr=1, num_steps=1)
-read = max(peaks) - before
+    reads.append(max(peaks) - before)
+read = min(reads)
 whole = torch.ones(2**26)  # four files' worth, which a watch that sees anything sees
 time.sleep(0.1)
 done.set()
@@ -257,7 +260,7 @@ print(read, max(peaks) - before)
     not os.path.exists("/proc/self/status"), reason="the kernel does not say how much memory is resident"
 )
 def test_files_are_read_in_pieces(tmp_path):
-    """Two whole files are compared at a time, and less than one is in memory, mapped pages and what the allocator keeps included."""
+    """Half of one of three files is the most that is in memory, mapped pages included."""
     paths, names = [tmp_path / f"{number}.safetensors" for number in range(3)], [f"w{part}" for part in range(32)]
     for number, path in enumerate(paths):
         save_file({name: torch.full((2**19,), float(number)) for name in names}, path)
@@ -266,4 +269,4 @@ def test_files_are_read_in_pieces(tmp_path):
         [sys.executable, "-c", MEASURED, *paths], capture_output=True, text=True, env=environment, check=True
     )
     read, whole = map(int, done.stdout.split())
-    assert read < paths[0].stat().st_size < whole
+    assert read < paths[0].stat().st_size / 2 < whole
